@@ -1,0 +1,1 @@
+"""The leaderboard's data: submissions and what is built from them."""

@@ -1,0 +1,1 @@
+"""Assets and protocols as data; `flagbench` finds them through the entry point group `flagbench.tasks`."""
