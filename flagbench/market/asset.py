@@ -1,0 +1,103 @@
+"""An asset: what it is, which windows are used, where its files lie and where they come from."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from flagbench.errors import ConfigError, UnknownNameError
+from flagbench.market.period import Period
+from flagbench.registry import task_files
+from flagbench.settings import Settings, read_yaml
+
+CALENDARS = ("XNYS", "24/7", "weekdays")
+
+
+def _period(value: object) -> Period:
+    """YAML gives a string `first:last` or a pair of dates."""
+    try:
+        if isinstance(value, str):
+            return Period.parse(value)
+        if isinstance(value, (list, tuple)) and all(type(item) is date for item in value) and len(value) == 2:
+            return Period.of(*value)
+    except ConfigError as error:
+        raise ValueError(error.message) from None
+    raise ValueError("two ISO dates are expected, such as 2020-07-01:2020-09-30")
+
+
+PeriodField = Annotated[Period, BeforeValidator(_period), PlainSerializer(str, when_used="json")]
+
+
+class Windows(Settings):
+    """The two windows of an asset: an agent learns on the first and is scored on the second."""
+
+    train: PeriodField
+    test: PeriodField
+
+
+class Calendar(Settings):
+    """Which days have a bar, and how many such days make a year."""
+
+    exchange: Literal["XNYS", "24/7", "weekdays"]
+    """`XNYS` and `24/7` as exchange_calendars names them; `weekdays` when the holidays are not known."""
+    periods_per_year: Annotated[int, Field(gt=0)]
+
+
+class Files(Settings):
+    """Where the asset's files lie below `<data folder>/market`; a null file does not exist."""
+
+    prices: str
+    investorbench: str | None = None
+    """InvestorBench's own price file; null too where that file has gaps."""
+    text: str | None = None
+
+
+class Source(Settings):
+    """One public file from which a file of the asset is made, pinned."""
+
+    makes: list[str]
+    repository: str
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    path: str
+    licence: str
+    size: Annotated[int, Field(gt=0)]
+    """In bytes."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rows: str | None = None
+    """Which dates of it are used; null for all."""
+
+
+class Asset(Settings):
+    """One tradable thing with daily bars."""
+
+    id: str
+    version: Annotated[int, Field(gt=0)]
+    name: str
+    asset_class: Literal["equity", "crypto"]
+    currency: str
+    calendar: Calendar
+    windows: Windows
+    files: Files
+    sources: tuple[Source, ...] = ()
+    notes: str = ""
+
+
+def asset_names() -> list[str]:
+    """Ids of all installed assets, sorted."""
+    return sorted(task_files("assets"))
+
+
+def load_asset(name: str) -> Asset:
+    """The installed asset of that id, or one described by a YAML file of the user's.
+
+    Raises:
+        UnknownNameError: no such asset.
+        ConfigError: the YAML file is broken.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return read_yaml(Asset, Path(name))
+    installed = task_files("assets")
+    if name not in installed:
+        raise UnknownNameError("asset", name, installed)
+    return read_yaml(Asset, installed[name])

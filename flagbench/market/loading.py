@@ -1,0 +1,193 @@
+"""From an asset's name to a checked market: which folder, which files, which rules."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from flagbench.errors import ConfigError, MarketDataError
+from flagbench.market.asset import Asset, Calendar, Files, Windows, load_asset
+from flagbench.market.market import Market, content_hash
+from flagbench.market.period import Period
+from flagbench.market.price_file import OHLC, DateArray, FloatArray, PriceTable, read_price_table
+from flagbench.market.sessions import infer_exchange, sessions_between
+from flagbench.market.text_file import TextItem, read_text
+
+# Trading days in a year of weekdays, and days in a year; what every published row in the field uses.
+PERIODS_PER_YEAR = {"weekdays": 252, "24/7": 365}
+
+
+class DataFolder(NamedTuple):
+    """A folder with `market/<ASSET>/…` below it, and who named it."""
+
+    path: Path
+    named_by: str
+
+
+def data_folder(data: str | None = None) -> DataFolder:
+    """Where market files are looked for: `data`, else `FLAGBENCH_DATA`, else the user's cache folder.
+
+    Raises:
+        MarketDataError: the folder does not exist.
+    """
+    if data is not None:
+        folder = DataFolder(Path(data), "--data")
+    elif os.environ.get("FLAGBENCH_DATA"):
+        folder = DataFolder(Path(os.environ["FLAGBENCH_DATA"]), "FLAGBENCH_DATA")
+    else:
+        from platformdirs import user_cache_path
+
+        folder = DataFolder(user_cache_path("flagbench") / "data", "the user's cache folder")
+    if not folder.path.is_dir():
+        raise MarketDataError(
+            f"no market data: {folder.path} ({folder.named_by}) is no folder",
+            hint="point FLAGBENCH_DATA or --data to a folder that holds market/<ASSET>/prices.csv",
+        )
+    return folder
+
+
+def load_market(asset: Asset, *, data: str | None = None) -> Market:
+    """Read and check the market of an installed asset.
+
+    Args:
+        asset: from `load_asset`.
+        data: a folder; see `data_folder`.
+
+    Raises:
+        MarketDataError: a file is missing or breaks a rule.
+    """
+    folder = data_folder(data)
+    root = folder.path / "market"
+    prices = root / asset.files.prices
+    if not prices.is_file():
+        raise MarketDataError(
+            f"no prices of {asset.id}: {prices} does not exist",
+            hint=f"the data folder {folder.path} was named by {folder.named_by}; "
+            "it must hold market/<ASSET>/prices.csv",
+        )
+    table = read_price_table(prices, required=(*OHLC, "adj_close"), optional=("volume",))
+    _check_sessions(table.dates, asset.calendar.exchange, prices)
+    investorbench = None
+    if asset.files.investorbench is not None:
+        investorbench = _aligned(root / asset.files.investorbench, table.dates)
+    text = read_text(root / asset.files.text) if asset.files.text else ()
+    return _market(asset, table, investorbench=investorbench, text=text)
+
+
+def load_csv_market(
+    path: Path, *, train: Period, test: Period, periods_per_year: int | None = None
+) -> Market:
+    """A market from a user's own CSV: `date,open,high,low,close` and perhaps `adj_close`, `volume`.
+
+    The calendar is inferred: bars on weekends mean every day has one; without them the holidays are
+    not known and no session can be found missing.
+
+    Raises:
+        MarketDataError: the file is missing or breaks a rule.
+    """
+    table = read_price_table(path, required=OHLC)
+    exchange = infer_exchange(table.dates)
+    _check_sessions(table.dates, exchange, path)
+    asset = Asset(
+        id=path.stem,
+        version=1,
+        name=path.name,
+        asset_class="crypto" if exchange == "24/7" else "equity",
+        currency="unknown",
+        calendar=Calendar.model_validate(
+            {"exchange": exchange, "periods_per_year": periods_per_year or PERIODS_PER_YEAR[exchange]}
+        ),
+        windows=Windows(train=train, test=test),
+        files=Files(prices=str(path)),
+    )
+    return _market(asset, table, investorbench=None, text=())
+
+
+def resolve_market(
+    name: str,
+    *,
+    data: str | None = None,
+    train: Period | None = None,
+    test: Period | None = None,
+    periods_per_year: int | None = None,
+) -> Market:
+    """The market behind `--asset`: an installed asset's id, an asset YAML, or a CSV of bars.
+
+    Raises:
+        ConfigError: a CSV without windows, windows that overlap, or no positive number of periods.
+        UnknownNameError: no such asset.
+        MarketDataError: the data is missing or breaks a rule.
+    """
+    if periods_per_year is not None and periods_per_year < 1:
+        raise ConfigError(f"a year has at least one period, given {periods_per_year}")
+    if name.endswith(".csv"):
+        if train is None or test is None:
+            raise ConfigError(
+                "a CSV as asset needs both windows",
+                hint="add --train 2020-07-01:2020-09-30 --test 2020-10-01:2021-05-06",
+            )
+        market = load_csv_market(Path(name), train=train, test=test, periods_per_year=periods_per_year)
+    else:
+        market = load_market(_with_overrides(load_asset(name), train, test, periods_per_year), data=data)
+    windows = market.asset.windows
+    if windows.train.last >= windows.test.first:
+        raise ConfigError(
+            f"the training window {windows.train} must end before the test window {windows.test} begins"
+        )
+    return market
+
+
+def _with_overrides(
+    asset: Asset, train: Period | None, test: Period | None, periods_per_year: int | None
+) -> Asset:
+    windows = Windows(train=train or asset.windows.train, test=test or asset.windows.test)
+    calendar = asset.calendar.model_copy(
+        update={"periods_per_year": periods_per_year or asset.calendar.periods_per_year}
+    )
+    return asset.model_copy(update={"windows": windows, "calendar": calendar})
+
+
+def _market(
+    asset: Asset, table: PriceTable, *, investorbench: FloatArray | None, text: tuple[TextItem, ...]
+) -> Market:
+    columns = table.columns
+    volume = columns.get("volume", np.full(len(table.dates), np.nan))
+    bars = np.column_stack([*(columns[name] for name in OHLC), volume])
+    adjusted_close = columns.get("adj_close", columns["close"]).copy()
+    return Market(
+        asset=asset,
+        dates=table.dates,
+        bars=bars,
+        adjusted_close=adjusted_close,
+        investorbench=investorbench,
+        text=text,
+        kind="market",
+        sha256=content_hash(table.dates, bars, adjusted_close, investorbench, text),
+    )
+
+
+def _check_sessions(dates: DateArray, exchange: str, path: Path) -> None:
+    """Every session between first and last bar has a bar, and no other day has one."""
+    if exchange == "weekdays":
+        return
+    sessions = sessions_between(exchange, dates[0], dates[-1])
+    missing, extra = np.setdiff1d(sessions, dates), np.setdiff1d(dates, sessions)
+    for days, what in ((missing, "is missing"), (extra, "is no session")):
+        if days.size:
+            raise MarketDataError(
+                f"{path}: {days[0]} {what}: the file must have a row for each session of {exchange} "
+                f"and no other ({days.size} days differ)"
+            )
+
+
+def _aligned(path: Path, dates: DateArray) -> FloatArray:
+    """InvestorBench's prices on the market's dates, nan where its file has none: (n,)."""
+    table = read_price_table(path, required=("price",), optional=())
+    strangers = np.setdiff1d(table.dates, dates)
+    if strangers.size:
+        line = int(np.searchsorted(table.dates, strangers[0])) + 2
+        raise MarketDataError(f"{path}, line {line}: {strangers[0]} has no bar in the asset's price file")
+    prices = np.full(len(dates), np.nan)
+    prices[np.searchsorted(dates, table.dates)] = table.columns["price"]
+    return prices

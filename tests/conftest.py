@@ -1,0 +1,97 @@
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import pytest
+
+from flagbench.market.asset import Asset, Calendar, Files, Windows
+from flagbench.market.market import Market, content_hash
+from flagbench.market.period import Period
+from flagbench.market.price_file import DateArray
+from flagbench.market.text_file import TextItem
+
+
+class MarketFactory(Protocol):
+    """The type of `synthetic_market`; tests import it under `TYPE_CHECKING` only."""
+
+    def __call__(
+        self,
+        closes: Sequence[float],
+        *,
+        opens: Sequence[float] | None = None,
+        start: str = "2020-01-01",
+        asset_class: Literal["equity", "crypto"] = "equity",
+        text: Sequence[TextItem] = (),
+        investorbench: Sequence[float] | None = None,
+        volume: Sequence[float] | None = None,
+        train: Period | None = None,
+        test: Period | None = None,
+    ) -> Market: ...
+
+
+@pytest.fixture(scope="session")
+def synthetic_market() -> MarketFactory:
+    """Makes a market of weekday bars from its closes; a bar opens at the close before it by default."""
+
+    def make_market(
+        closes: Sequence[float],
+        *,
+        opens: Sequence[float] | None = None,
+        start: str = "2020-01-01",
+        asset_class: Literal["equity", "crypto"] = "equity",
+        text: Sequence[TextItem] = (),
+        investorbench: Sequence[float] | None = None,
+        volume: Sequence[float] | None = None,
+        train: Period | None = None,
+        test: Period | None = None,
+    ) -> Market:
+        close = np.array(closes, dtype=np.float64)
+        before = np.concatenate([close[:1], close[:-1]])
+        open_ = before if opens is None else np.array(opens, dtype=np.float64)
+        traded = np.full(len(close), 1e6) if volume is None else np.array(volume, dtype=np.float64)
+        dates = np.busday_offset(start, np.arange(len(close)), roll="forward").astype("datetime64[D]")
+        bars = np.column_stack([open_, np.maximum(open_, close), np.minimum(open_, close), close, traded])
+        other = None if investorbench is None else np.array(investorbench, dtype=np.float64)
+        items = tuple(sorted(text, key=lambda item: item.date))
+        windows = _default_windows(dates)
+        asset = Asset(
+            id="SYNTHETIC",
+            version=1,
+            name="Synthetic",
+            asset_class=asset_class,
+            currency="USD",
+            calendar=Calendar(exchange="weekdays", periods_per_year=252),
+            windows=Windows(train=train or windows.train, test=test or windows.test),
+            files=Files(prices="SYNTHETIC/prices.csv"),
+        )
+        return Market(
+            asset=asset,
+            dates=dates,
+            bars=bars,
+            adjusted_close=close,
+            investorbench=other,
+            text=items,
+            kind="market",
+            sha256=content_hash(dates, bars, close, other, items),
+        )
+
+    return make_market
+
+
+def _default_windows(dates: DateArray) -> Windows:
+    """A fifth of the bars, twenty at most, lies before the training window; the rest is halved."""
+    begin = min(20, len(dates) // 5)
+    middle = max((begin + len(dates)) // 2, begin + 1)
+    days = [*dates.tolist(), dates[-1].item()]
+    return Windows(train=Period.of(days[begin], days[middle - 1]), test=Period.of(days[middle], days[-1]))
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real market data; tests that need it are skipped without one."""
+    named = os.environ.get("FLAGBENCH_DATA")
+    if not named:
+        pytest.skip("FLAGBENCH_DATA is not set: this test needs the real market data")
+    return Path(named)
