@@ -1,0 +1,1 @@
+"""What an order does: portfolio, protocol, environment, rollout, replay."""

@@ -1,0 +1,124 @@
+"""N accounts that trade one window in step: the only place where orders meet prices."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from flagbench.market.price_file import FloatArray
+from flagbench.trading.action import Action
+from flagbench.trading.portfolio import BoolArray, IntArray, Portfolio
+from flagbench.trading.prices import WindowPrices
+from flagbench.trading.protocol import Protocol
+from flagbench.trading.reward import RewardMeter
+
+HISTORY_LENGTH = 10
+"""Past decisions kept in the account history (paper, figure 3)."""
+
+
+class BarMarks(NamedTuple):
+    """What one bar did to each account: (N,) each."""
+
+    equity: FloatArray  # at the bar's close, in currency
+    reward: FloatArray
+    traded: FloatArray  # in currency
+    cost: FloatArray  # in currency
+    filled: BoolArray
+    redundant: BoolArray
+    exposed: BoolArray  # shares were held at some time between the two closes
+    long: BoolArray  # after the bar
+
+
+class Accounts:
+    """The books of N accounts over one window, from its first close to its last.
+
+    Args:
+        prices: the window.
+        protocol: costs, reward and initial cash.
+        accounts: N.
+    """
+
+    def __init__(self, prices: WindowPrices, protocol: Protocol, *, accounts: int = 1) -> None:
+        self._fill_price, self._close = _tape(prices)
+        self._decisions = len(prices.fills)
+        self._holds_before_close = prices.fill == "next_open"
+        self._cost = protocol.cost
+        self._initial = protocol.initial_cash
+        self.t = 0
+        """Bars passed since the window's first close; decision t comes after close t."""
+        self.portfolio = Portfolio.opening(protocol.initial_cash, accounts=accounts)
+        self._meter = RewardMeter(
+            protocol.reward,
+            scale=protocol.reward_scale,
+            min_observations=protocol.reward_min_observations,
+            initial_equity=protocol.initial_cash,
+            accounts=accounts,
+        )
+        self._history = np.zeros((accounts, HISTORY_LENGTH, 3))
+        self._history[:, :, 0] = -1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the window's last close has been reached."""
+        return self.t == self._decisions
+
+    @property
+    def equity(self) -> FloatArray:
+        """(N,) in currency, at the last close passed."""
+        return self.portfolio.equity(self._close(self.t))
+
+    def advance(self, actions: IntArray) -> BarMarks:
+        """Fill the orders decided after close t and mark all accounts at close t + 1.
+
+        Args:
+            actions: (N,); numbers that are no `Action` keep the position.
+        """
+        was_long = self.portfolio.is_long
+        price = self._fill_price(self.t)
+        self.portfolio, fills = self.portfolio.trade(actions, price=price, cost=self._cost)
+        self.t += 1
+        equity = self.equity
+        reward = self._meter.mark(equity)
+        is_long = self.portfolio.is_long
+        # Filled at the close, a new position is held from the next bar on.
+        exposed = was_long | is_long if self._holds_before_close else was_long
+        self._history = np.roll(self._history, -1, axis=1)
+        self._history[:, -1] = np.column_stack([actions, reward, equity / self._initial])
+        return BarMarks(
+            equity, reward, fills.traded, fills.cost, fills.filled, fills.redundant, exposed, is_long
+        )
+
+    def masks(self) -> BoolArray:
+        """(N, 3) which actions would change or keep the position: not SELL when flat, not BUY when long."""
+        long = self.portfolio.is_long
+        masks = np.ones((len(long), 3), dtype=np.bool_)
+        masks[:, Action.SELL] = long
+        masks[:, Action.BUY] = ~long
+        return masks
+
+    def account(self) -> FloatArray:
+        """(N, 6) position 0 or 1, cash, equity, t, mean and deviation of daily profit and loss so far.
+
+        Money is in units of the initial equity.
+        """
+        portfolio, initial = self.portfolio, self._initial
+        t = np.full(len(portfolio.cash), float(self.t))
+        position = portfolio.is_long.astype(np.float64)
+        columns = [position, portfolio.cash / initial, self.equity / initial, t]
+        return np.column_stack([*columns, self._meter.mean, self._meter.deviation])
+
+    def history(self) -> FloatArray:
+        """(N, 10, 3) action, reward and equity after it, oldest first; action −1 where there was none."""
+        return self._history.copy()
+
+
+def _tape(prices: WindowPrices) -> tuple[Callable[[int], float], Callable[[int], float]]:
+    """Fill price of decision t and close t, in closures: no attribute of an account holds a later price."""
+
+    def fill_price(t: int) -> float:
+        return float(prices.fills[t])
+
+    def close(t: int) -> float:
+        return float(prices.closes[t])
+
+    return fill_price, close

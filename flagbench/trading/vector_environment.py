@@ -1,0 +1,146 @@
+"""The trading environment, many accounts in step: gymnasium's vector contract."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from flagbench.errors import ConfigError
+from flagbench.market.market import Market
+from flagbench.market.period import Period
+from flagbench.market.price_file import FloatArray
+from flagbench.trading.accounts import Accounts
+from flagbench.trading.environment import named_window, window_tape
+from flagbench.trading.observation import Observation, observation_space, observe
+from flagbench.trading.portfolio import BoolArray, IntArray
+from flagbench.trading.protocol import Protocol
+
+Batch = dict[str, Any]
+
+
+class VectorTradingEnv(VectorEnv[Batch, IntArray, npt.NDArray[Any]]):
+    """N accounts over the same window, bar by bar together.
+
+    All episodes begin and end at once. On the last bar `step` already returns the next episode's
+    first observations and hands the last ones over as `final_obs` (`AutoresetMode.SAME_STEP`).
+
+    Args:
+        market: bars and text; what lies after the window is dropped.
+        protocol: fills, costs, reward, lookback.
+        period: the window.
+        num_envs: N.
+        max_episode_steps: truncate episodes after so many steps, if the window has more.
+
+    Raises:
+        ConfigError: no account, or an episode of no step.
+        MarketDataError: the window lies outside the data or lacks history for the lookback.
+    """
+
+    metadata = {  # noqa: RUF012
+        "render_modes": [],
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+
+    def __init__(
+        self,
+        market: Market,
+        protocol: Protocol,
+        period: Period,
+        *,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise ConfigError(f"a vector environment needs one account or more, given {num_envs}")
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise ConfigError(f"an episode needs one step or more, given {max_episode_steps}")
+        max_bars = None if max_episode_steps is None else max_episode_steps + 1
+        self.num_envs = num_envs
+        self.single_action_space = spaces.Discrete(3)
+        self.single_observation_space = observation_space(protocol.lookback)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self._open, self._view = window_tape(market, protocol, period, max_bars=max_bars)
+        self._accounts: Accounts | None = None
+
+    def reset(
+        self,
+        *,
+        seed: int | list[int | None] | None = None,  # noqa: ARG002
+        options: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> tuple[Batch, dict[str, Any]]:
+        """Begin all episodes again; there is no chance in the environment, so seeds change nothing."""
+        self._accounts = self._open(self.num_envs)
+        return stack(observe(self._view(0), self._accounts)), {}
+
+    def step(self, actions: IntArray) -> tuple[Batch, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
+        """Advance all accounts by one bar.
+
+        Returns:
+            observations, rewards (N,), terminated (never), truncated (N,), and `equity`, `redundant` and,
+            at the end, `final_obs`, an object array of N single observations.
+
+        Raises:
+            ConfigError: `step` before `reset`, or actions that are none.
+        """
+        accounts = self._accounts
+        if accounts is None:
+            raise ConfigError("`step` was called outside an episode", hint="call `reset` first")
+        chosen = np.asarray(actions)
+        if chosen.shape != (self.num_envs,) or not np.isin(chosen, (0, 1, 2)).all():
+            raise ConfigError(
+                f"{chosen!r} is no set of {self.num_envs} actions", hint="0 sell, 1 hold, 2 buy"
+            )
+        marks = accounts.advance(chosen)
+        observations = observe(self._view(accounts.t), accounts)
+        over = np.full(self.num_envs, accounts.is_over)
+        info: dict[str, Any] = {"equity": marks.equity, "redundant": marks.redundant}
+        if accounts.is_over:
+            info |= {"final_obs": _objects(observations), "_final_obs": over.copy()}
+            self._accounts = self._open(self.num_envs)
+            observations = observe(self._view(0), self._accounts)
+        return stack(observations), marks.reward, np.zeros(self.num_envs, np.bool_), over, info
+
+
+def stack(observations: list[Observation]) -> Batch:
+    """Single observations as one batch: arrays get a leading axis, dates and texts become tuples."""
+    batch: Batch = {}
+    for key in Observation.__annotations__:
+        values = [observation[key] for observation in observations]  # type: ignore[literal-required]
+        batch[key] = tuple(values) if key in ("date", "text") else np.stack(values)
+    return batch
+
+
+def unstack(batch: Batch) -> list[Observation]:
+    """A batch as single observations."""
+    return [
+        Observation(**{key: values[index] for key, values in batch.items()})  # type: ignore[typeddict-item]
+        for index in range(len(batch["date"]))
+    ]
+
+
+def _objects(observations: list[Observation]) -> npt.NDArray[np.object_]:
+    array = np.empty(len(observations), dtype=np.object_)
+    array[:] = observations
+    return array
+
+
+def make_vector_env(
+    asset: str,
+    num_envs: int = 1,
+    window: str = "train",
+    protocol: str = "standard",
+    data: str | None = None,
+    *,
+    max_episode_steps: int | None = None,
+) -> VectorTradingEnv:
+    """The entry point of `gymnasium.make_vec("flagbench.trading.registration:flagbench/Trading-v0", …)`.
+
+    Raises:
+        ConfigError: a window of another name than `train` or `test`.
+    """
+    market, rules, period = named_window(asset, window, protocol, data)
+    return VectorTradingEnv(market, rules, period, num_envs=num_envs, max_episode_steps=max_episode_steps)
