@@ -1,0 +1,136 @@
+"""From a name and params to an agent, everything checked before anything heavy loads."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from flagbench.agents.agent import Agent, Briefing, DefaultingAgent
+from flagbench.errors import AgentError, ConfigError, FlagbenchError, UnknownNameError
+from flagbench.registry import load_agent_class
+
+
+def parse_settings(assignments: list[str]) -> dict[str, Any]:
+    """Read `--set name=value` and `--set group.name=value` into nested params; values are YAML.
+
+    Raises:
+        ConfigError: no `=`, or a value that is no YAML.
+    """
+    params: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"`--set {assignment}` is no assignment", hint="write --set name=value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"`--set {assignment}`: `{text}` is no YAML value") from None
+        group, dot, field = name.partition(".")
+        if dot:
+            nested = params.setdefault(group, {})
+            if not isinstance(nested, dict):
+                raise ConfigError(f"`--set {assignment}`: `{group}` was given a value before")
+            nested[field] = value
+        else:
+            params[name] = value
+    return params
+
+
+class AgentPlan:
+    """An agent's class with params that fit its signature.
+
+    Args:
+        name: a registered name or `path/to/file.py:ClassName`.
+        params: what the user gave.
+        briefing: what defaults may depend on.
+
+    Raises:
+        UnknownNameError: no such agent or param.
+        ConfigError: a param is missing or of the wrong type.
+    """
+
+    def __init__(self, name: str, params: Mapping[str, Any], briefing: Briefing) -> None:
+        self.name = name
+        self.agent_class = load_agent_class(name)
+        for method in ("reset", "act"):
+            if not callable(vars_of(self.agent_class).get(method)):
+                raise AgentError(
+                    f"`{name}` has no method `{method}`", hint="see docs/agents.md for what an agent is"
+                )
+        self.params = _bound(name, self.agent_class, {**_task_defaults(self.agent_class, briefing), **params})
+
+    def make(self) -> Agent:
+        """Build the agent.
+
+        Raises:
+            AgentError: its constructor failed.
+        """
+        try:
+            agent: Agent = self.agent_class(**self.params)
+        except FlagbenchError:
+            raise
+        except Exception as error:
+            raise AgentError(f"agent `{self.name}` could not be built: {error!r}") from error
+        return agent
+
+
+def _task_defaults(agent_class: object, briefing: Briefing) -> Mapping[str, Any]:
+    return agent_class.defaults(briefing) if isinstance(agent_class, DefaultingAgent) else {}
+
+
+def vars_of(agent_class: type[Any]) -> dict[str, Any]:
+    """All attributes of a class, inherited ones too."""
+    return {name: getattr(agent_class, name) for name in dir(agent_class)}
+
+
+def accepts(agent_class: type[Any], param: str) -> bool:
+    """Whether an agent can be built with a param of that name."""
+    parameters = inspect.signature(agent_class).parameters
+    return param in parameters or _takes_any(parameters)
+
+
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def _bound(name: str, agent_class: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Params with the signature's defaults filled in, each converted to its annotated type."""
+    every = inspect.signature(agent_class).parameters
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = {key: parameter for key, parameter in every.items() if parameter.kind not in several}
+    hints = _hints(name, agent_class)
+    unknown = [key for key in given if key not in named]
+    if unknown and not _takes_any(every):
+        raise UnknownNameError(f"`{name}` param", unknown[0], named)
+    bound: dict[str, Any] = {key: given[key] for key in unknown}
+    for key, parameter in named.items():
+        if key in given:
+            bound[key] = _converted(name, key, given[key], hints.get(key, Any))
+        elif parameter.default is inspect.Parameter.empty:
+            flag = " or --backbone" if key == "backbone" else ""
+            raise ConfigError(f"agent `{name}` needs `{key}`", hint=f"add --set {key}=…{flag}")
+        else:
+            bound[key] = parameter.default
+    return bound
+
+
+def _hints(name: str, agent_class: type[Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(agent_class.__init__, include_extras=True)
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
+        raise AgentError(f"the annotations of agent `{name}` cannot be read: {error}") from error
+
+
+def _converted(name: str, key: str, value: Any, hint: Any) -> Any:
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except PydanticUserError:
+        raise AgentError(
+            f"agent `{name}`: `{key}` is annotated as {hint}, which no setting can be converted to"
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(f"agent `{name}`: `{key}`: {first['msg']}, given {value!r}") from None
