@@ -1,0 +1,1 @@
+"""How agents learn: set-up, advantages, losses, backbones."""
