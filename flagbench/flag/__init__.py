@@ -1,0 +1,1 @@
+"""The paper's agent: prompt, network, trainer."""
