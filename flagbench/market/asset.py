@@ -8,10 +8,9 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from flagbench.errors import ConfigError, UnknownNameError
 from flagbench.market.period import Period
+from flagbench.market.replica_params import ReplicaParams
 from flagbench.registry import task_files
 from flagbench.settings import Settings, read_yaml
-
-CALENDARS = ("XNYS", "24/7", "weekdays")
 
 
 def _period(value: object) -> Period:
@@ -80,6 +79,8 @@ class Asset(Settings):
     windows: Windows
     files: Files
     sources: tuple[Source, ...] = ()
+    replica: ReplicaParams | None = None
+    """What a drawn market that looks like the asset is drawn with; null where none can be drawn."""
     notes: str = ""
 
 

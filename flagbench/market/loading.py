@@ -1,6 +1,7 @@
 """From an asset's name to a checked market: which folder, which files, which rules."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,9 +9,11 @@ import numpy as np
 
 from flagbench.errors import ConfigError, MarketDataError
 from flagbench.market.asset import Asset, Calendar, Files, Windows, load_asset
+from flagbench.market.exporting import ExportedMarket, read_marker
 from flagbench.market.market import Market, content_hash
 from flagbench.market.period import Period
 from flagbench.market.price_file import OHLC, DateArray, FloatArray, PriceTable, read_price_table
+from flagbench.market.replica import make_replica, parse_replica
 from flagbench.market.sessions import infer_exchange, sessions_between
 from flagbench.market.text_file import TextItem, read_text
 
@@ -59,6 +62,9 @@ def load_market(asset: Asset, *, data: str | None = None) -> Market:
     """
     folder = data_folder(data)
     root = folder.path / "market"
+    marker = read_marker(root / asset.id)
+    if marker is not None:
+        return _exported(asset, marker, root)
     prices = root / asset.files.prices
     if not prices.is_file():
         raise MarketDataError(
@@ -73,6 +79,27 @@ def load_market(asset: Asset, *, data: str | None = None) -> Market:
         investorbench = _aligned(root / asset.files.investorbench, table.dates)
     text = read_text(root / asset.files.text) if asset.files.text else ()
     return _market(asset, table, investorbench=investorbench, text=text)
+
+
+def _exported(asset: Asset, marker: ExportedMarket, root: Path) -> Market:
+    """A market that `flagbench data export` wrote; it has its own kind and windows."""
+    files = Files(
+        prices=f"{asset.id}/prices.csv",
+        investorbench=f"{asset.id}/prices_investorbench.csv" if marker.investorbench else None,
+        text=f"{asset.id}/text.jsonl.gz",
+    )
+    table = read_price_table(root / files.prices, required=(*OHLC, "adj_close"), optional=("volume",))
+    investorbench = _aligned(root / files.investorbench, table.dates) if files.investorbench else None
+    text = read_text(root / f"{asset.id}/text.jsonl.gz")
+    described = asset.model_copy(update={"windows": marker.windows, "files": files})
+    market = replace(_market(described, table, investorbench=investorbench, text=text), kind=marker.kind)
+    if market.sha256 != marker.sha256:
+        raise MarketDataError(
+            f"{root / asset.id}: the files are not those that were exported: their content hash is "
+            f"{market.sha256[:12]}, market.json says {marker.sha256[:12]}",
+            hint="export it again",
+        )
+    return market
 
 
 def load_csv_market(
@@ -114,6 +141,14 @@ def resolve_market(
 ) -> Market:
     """The market behind `--asset`: an installed asset's id, an asset YAML, or a CSV of bars.
 
+    Args:
+        name: one of these three.
+        data: a folder; `market` for the folder that is named elsewhere; or a replica such as
+            `replica:signal=0.2,seed=7`.
+        train: training window instead of the asset's own.
+        test: test window instead of the asset's own.
+        periods_per_year: instead of the calendar's.
+
     Raises:
         ConfigError: a CSV without windows, windows that overlap, or no positive number of periods.
         UnknownNameError: no such asset.
@@ -128,8 +163,12 @@ def resolve_market(
                 hint="add --train 2020-07-01:2020-09-30 --test 2020-10-01:2021-05-06",
             )
         market = load_csv_market(Path(name), train=train, test=test, periods_per_year=periods_per_year)
+    elif data is not None and data.split(":", 1)[0] == "replica":
+        asset = _with_overrides(load_asset(name), train, test, periods_per_year)
+        market = make_replica(asset, parse_replica(data))
     else:
-        market = load_market(_with_overrides(load_asset(name), train, test, periods_per_year), data=data)
+        read = load_market(load_asset(name), data=None if data == "market" else data)
+        market = replace(read, asset=_with_overrides(read.asset, train, test, periods_per_year))
     windows = market.asset.windows
     if windows.train.last >= windows.test.first:
         raise ConfigError(
@@ -177,7 +216,7 @@ def _check_sessions(dates: DateArray, exchange: str, path: Path) -> None:
         if days.size:
             raise MarketDataError(
                 f"{path}: {days[0]} {what}: the file must have a row for each session of {exchange} "
-                f"and no other ({days.size} days differ)"
+                f"and no other (in all: {days.size})"
             )
 
 

@@ -46,6 +46,11 @@ class Market:
             if array is not None:
                 array.flags.writeable = False
 
+    @property
+    def label(self) -> str:
+        """The asset's id, marked where the prices are generated."""
+        return f"{self.asset.id} (replica)" if self.kind == "replica" else self.asset.id
+
     @cached_property
     def adjusted_bars(self) -> FloatArray:
         """(n, 5) bars whose prices are scaled by adjusted close / close of the same day."""
@@ -83,7 +88,9 @@ class Market:
                 f"the window {period} lies outside the data", hint=f"{held}; choose a window inside"
             )
         if end - begin < 2:
-            raise MarketDataError(f"the window {period} holds {end - begin} bars, two are needed", hint=held)
+            raise MarketDataError(
+                f"the window {period} has too few bars ({end - begin}), two are needed", hint=held
+            )
         return range(begin, end)
 
     def until(self, period: Period) -> "Market":

@@ -116,6 +116,11 @@ def test_an_asset_is_read_back_from_what_it_dumps(tmp_path: Path) -> None:
             "`windows.train`: Value error, two ISO dates are expected, "
             "such as 2020-07-01:2020-09-30, given 2020",
         ),
+        (
+            "2020-07-01:2020-09-30",
+            "[2020-07-01, 2020-08-01, 2020-09-30]",
+            "`windows.train`: Value error, two ISO dates are expected, such as 2020-07-01:2020-09-30",
+        ),
         ("commit: 0123456", "commit: main", "`sources.0.commit`: String should match pattern"),
         ("sha256: 0", "sha256: Z", "`sources.0.sha256`: String should match pattern"),
         ("size: 10", "size: 0", "`sources.0.size`: Input should be greater than 0, given 0"),
@@ -131,7 +136,8 @@ def test_a_broken_setting_is_named_with_file_and_field(
 def test_an_unknown_setting_is_answered_with_the_nearest_of_its_group(tmp_path: Path) -> None:
     path = gold(tmp_path, without="prices: GOLD", become="price: GOLD")
     error = refused(path)
-    assert error.message.startswith(f"{path}: `files.prices`: Field required")
+    assert error.message == f"{path}: unknown setting `files.price`"
+    assert error.hint == "did you mean `prices`?"
     path = gold(tmp_path, without="    licence:", become="    license: MIT\n    licence:")
     error = refused(path)
     assert error.message == f"{path}: unknown setting `sources.0.license`"

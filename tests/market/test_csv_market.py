@@ -59,7 +59,7 @@ def test_one_bar_on_a_weekend_means_that_every_day_needs_one(tmp_path: Path) -> 
     path = written(tmp_path / "coin.csv", [*WEEKDAYS[:3], "2020-07-05", *WEEKDAYS[3:]])
     assert refused(path).message == (
         f"{path}: 2020-07-04 is missing: the file must have a row for each session of 24/7 "
-        "and no other (1 days differ)"
+        "and no other (in all: 1)"
     )
 
 

@@ -123,7 +123,7 @@ def test_a_session_without_a_bar_is_named(folder: Path) -> None:
     write_bars(path, [day for day in SESSIONS if day not in ("2020-07-02", "2020-07-07")])
     assert refused(folder).message == (
         f"{path}: 2020-07-02 is missing: the file must have a row for each session of XNYS "
-        "and no other (2 days differ)"
+        "and no other (in all: 2)"
     )
 
 

@@ -91,7 +91,7 @@ def test_a_window_of_fewer_than_two_bars_is_refused(
 ) -> None:
     with pytest.raises(MarketDataError) as caught:
         synthetic_market(CLOSES).bar_range(Period.parse(window))
-    assert caught.value.message == f"the window {window} holds {bars} bars, two are needed"
+    assert caught.value.message == f"the window {window} has too few bars ({bars}), two are needed"
     assert caught.value.hint == "SYNTHETIC: bars go from 2020-01-01 to 2020-01-14"
 
 

@@ -47,7 +47,7 @@ def test_undated_text_is_dropped(tmp_path: Path, undated: str) -> None:
     assert read_text(written(tmp_path, undated, GOOD)) == (TextItem("2020-07-01", "news", "up"),)
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\r\n \r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_line_ends_empty_lines_and_byte_order_mark_change_nothing(
     tmp_path: Path, end: str, encoding: str
@@ -92,19 +92,16 @@ def test_a_broken_line_is_refused_with_file_line_and_reason(tmp_path: Path, line
     assert refused(path) == f"{path}, line 3: {message}"
 
 
-def damaged(content: bytes) -> bytes:
-    middle = len(content) // 2
-    inverted = bytes(255 - byte for byte in content[middle : middle + 8])
-    return content[:middle] + inverted + content[middle + 8 :]
+PACKED = gzip.compress(GOOD.encode())
 
 
 @pytest.mark.parametrize(
     "content",
     [
         GOOD.encode(),
-        gzip.compress(GOOD.encode())[:-9],
-        gzip.compress(GOOD.encode())[:-8] + bytes(8),
-        damaged(gzip.compress(GOOD.encode())),
+        PACKED[:-9],
+        PACKED[:-8] + bytes(8),
+        PACKED[:10] + b"\x07" + PACKED[11:],  # a kind of block that there is not, after the header
         gzip.compress(b"\xff\xfe\xff"),
     ],
     ids=["plain text", "cut short", "wrong checksum", "damaged inside", "no UTF-8"],
