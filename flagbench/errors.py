@@ -6,8 +6,6 @@ FlagbenchError            the command line prints `error: …` and `hint: …` a
 ├── UnknownNameError      no agent, asset, protocol or metric of that name
 ├── DuplicateNameError    two owners claim one name
 ├── MarketDataError       prices or text are missing or broken
-├── MissingExtraError     an optional package is needed
-├── ComparabilityError    two records that must not share a table
 ├── AgentError            an agent crashed or could not be built
 └── RecordError           a run directory or ledger is missing, broken or altered
 ```
@@ -16,6 +14,9 @@ Anything else that reaches the command line is a bug of flagbench: traceback, ex
 """
 
 from collections.abc import Iterable
+
+SEE_WHERE = "set FLAGBENCH_TRACEBACK=1 to see where"
+"""The hint of errors that came out of somebody's agent."""
 
 
 class FlagbenchError(Exception):
@@ -63,14 +64,6 @@ class DuplicateNameError(FlagbenchError):
 
 class MarketDataError(FlagbenchError):
     """Prices or text that are missing or break a rule: which file, first bad row, what is allowed."""
-
-
-class MissingExtraError(FlagbenchError):
-    """An optional package is needed; the hint is the exact install line."""
-
-
-class ComparabilityError(FlagbenchError):
-    """Records that differ in protocol version, market or set-up cannot share a table."""
 
 
 class AgentError(FlagbenchError):

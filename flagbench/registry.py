@@ -42,7 +42,7 @@ def _load(entry: EntryPoint) -> Any:
     """The object behind an entry point; an import that fails is reported, not skipped."""
     try:
         return entry.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise ConfigError(
             f"`{entry.name}` cannot be loaded from {entry.value}: {error}",
             hint=f"reinstall the package that declares it under `{entry.group}`",

@@ -31,12 +31,14 @@ def parse(model: type[SettingsType], values: Mapping[str, Any], *, origin: str) 
         origin: where the values come from, such as a file name; it opens the error.
 
     Raises:
-        ConfigError: the first setting that is unknown, missing or not allowed.
+        ConfigError: the first setting that is unknown, else missing or not allowed.
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt name also leaves the right one missing; the misspelling says more.
+        found = error.errors(include_url=False)
+        first = min(found, key=lambda item: item["type"] != "extra_forbidden")
         field = ".".join(str(part) for part in first["loc"]) or "the whole"
         if first["type"] == "extra_forbidden":
             raise _unknown_setting(_group_of(model, first["loc"]), field, origin) from None

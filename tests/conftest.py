@@ -5,12 +5,17 @@ from typing import Literal, Protocol
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from flagbench.market.asset import Asset, Calendar, Files, Windows
 from flagbench.market.market import Market, content_hash
 from flagbench.market.period import Period
 from flagbench.market.price_file import DateArray
 from flagbench.market.text_file import TextItem
+
+# A busy machine is no failure.
+settings.register_profile("flagbench", deadline=None)
+settings.load_profile("flagbench")
 
 
 class MarketFactory(Protocol):

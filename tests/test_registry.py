@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -155,6 +156,7 @@ def test_an_agent_file_that_raises_is_reported_with_its_cause(
         load_agent_class(f"{path}:Mine")
     assert caught.value.message.startswith(f"`{path}` failed while it was imported: {reason}")
     assert caught.value.__cause__ is not None
+    assert "flagbench_agent_mine" not in sys.modules
 
 
 def test_metrics_are_loaded_with_those_of_flagbench_first(install: Installer) -> None:

@@ -84,7 +84,7 @@ METRICS = (
     ),
     Metric(
         name="sharpe_ratio",
-        description="mean(r) / sd(r, ddof 1) · √P, risk-free rate 0",
+        description="mean(r) / sd(r, ddof 1) · √P, risk-free rate 0; of log returns, times m / n",
         unit="ratio",
         compute=_sharpe_ratio,
         undefined=_needs_variation,

@@ -70,7 +70,7 @@ def sharpe_ratio(returns: FloatArray, *, periods_per_year: int, risk_free: float
     """mean(r − rf) / sd(r, ddof 1) · √P, rf a bar. nan under two returns and for a constant series.
 
     Source: Sharpe (1994). Agrees with empyrical's `sharpe_ratio` and quantstats' `sharpe` where defined. For
-    a constant series other than zeros empyrical's is infinite; quantstats' is that or, by rounding, about 1e16.
+    a constant series other than zeros empyrical's is infinite and quantstats' too or, by rounding, some 1e16.
     """
     deviation = standard_deviation(returns)
     excess = returns.mean(axis=-1) - risk_free if returns.shape[-1] else np.full(returns.shape[:-1], np.nan)
@@ -166,7 +166,8 @@ def turnover(traded: FloatArray, equity: FloatArray, *, periods_per_year: int) -
     bars = traded.shape[-1]
     if bars == 0:
         return np.full(traded.shape[:-1], np.nan)
-    return _ratio(traded.sum(axis=-1), equity.mean(axis=-1)) * (periods_per_year / bars)
+    yearly: FloatArray = _ratio(traded.sum(axis=-1), equity.mean(axis=-1)) * (periods_per_year / bars)
+    return yearly
 
 
 def exposure(exposed: BoolArray) -> FloatArray:

@@ -116,10 +116,15 @@ def score_positions(market: Market, period: Period, positions: FloatArray) -> Sc
         positions: (n − 1,) −1, 0 or 1, held after the decision at each close.
 
     Raises:
-        ConfigError: another number of positions than decisions.
+        ConfigError: another number of positions than decisions, or one that is not -1, 0 or 1.
         MarketDataError: the window lies outside the data.
     """
     closes = window_closes(market, market.bar_range(period), "investorbench")
+    wrong = np.flatnonzero(~np.isin(positions, (-1, 0, 1)))
+    if wrong.size:
+        raise ConfigError(
+            f"position {positions[wrong[0]]} of bar {wrong[0]}", hint="a position is -1, 0 or 1"
+        )
     if len(positions) != len(closes) - 1:
         raise ConfigError(
             f"{len(positions)} positions for a window of {len(closes) - 1} decisions ({period})"

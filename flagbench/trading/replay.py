@@ -9,7 +9,7 @@ from flagbench.market.market import Market
 from flagbench.market.period import Period
 from flagbench.market.price_file import DateArray, FloatArray
 from flagbench.trading.accounts import Accounts
-from flagbench.trading.action import UNPARSED
+from flagbench.trading.action import UNPARSED, Action
 from flagbench.trading.portfolio import BoolArray, IntArray
 from flagbench.trading.prices import window_prices
 from flagbench.trading.protocol import Protocol
@@ -57,12 +57,16 @@ def replay(market: Market, protocol: Protocol, period: Period, actions: IntArray
         actions: (n − 1,) of `Action` or `UNPARSED`.
 
     Raises:
-        ConfigError: another number of actions than decisions.
+        ConfigError: another number of actions than decisions, or a number that is no action.
         MarketDataError: the window lies outside the data.
     """
     prices = window_prices(market, protocol, period)
     if len(actions) != len(prices.fills):
         raise ConfigError(f"{len(actions)} actions for a window of {len(prices.fills)} decisions ({period})")
+    wrong = np.flatnonzero(~np.isin(actions, (UNPARSED, *Action)))
+    if wrong.size:
+        day, value = prices.dates[wrong[0]], actions[wrong[0]]
+        raise ConfigError(f"{value} on {day} is no action", hint="-1 unparsed, 0 sell, 1 hold, 2 buy")
     accounts = Accounts(prices, protocol)
     marks = [accounts.advance(np.array([action])) for action in actions]
     fill_path = np.append(prices.fills, prices.closes[-1])

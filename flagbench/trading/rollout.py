@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flagbench.errors import AgentError
+from flagbench.errors import SEE_WHERE, AgentError, FlagbenchError
 from flagbench.trading.action import UNPARSED, Action
 from flagbench.trading.trajectory import Trajectory
 
@@ -42,8 +42,12 @@ def rollout(act: "Callable[[Observation], object]", env: "TradingEnv", *, seed: 
         dates.append(observation["date"])
         try:
             answer = act(observation)
+        except FlagbenchError:
+            raise
         except Exception as error:
-            raise AgentError(f"the agent failed after the bar of {dates[-1]}: {error!r}") from error
+            raise AgentError(
+                f"the agent failed after the bar of {dates[-1]}: {error!r}", hint=SEE_WHERE
+            ) from error
         action = read_action(answer)
         actions.append(action)
         observation, _, _, over, info = env.step(Action.HOLD if action == UNPARSED else action)

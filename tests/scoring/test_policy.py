@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flagbench.market.price_file import FloatArray
-from flagbench.scoring.policy import policy_shape, timing_test
+from flagbench.scoring.policy import buy_and_hold_actions, policy_shape, timing_test
+from flagbench.scoring.score import positions_of
 
 POSITIONS = st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=60).map(np.array)
 
@@ -19,6 +20,15 @@ def test_long_in_every_bar_is_buy_and_hold() -> None:
     shape = policy_shape(np.ones(30), random_returns(30))
     assert shape.identical_to == "buy-and-hold"
     assert shape.agreement_with_buy_and_hold == 1
+
+
+def test_the_actions_of_buy_and_hold_are_one_buy_and_then_holds() -> None:
+    assert buy_and_hold_actions(4).tolist() == [2, 1, 1, 1]
+    assert buy_and_hold_actions(0).tolist() == []
+    assert (
+        policy_shape(positions_of(buy_and_hold_actions(30)), random_returns(30)).identical_to
+        == "buy-and-hold"
+    )
 
 
 def test_flat_in_every_bar_is_always_flat() -> None:

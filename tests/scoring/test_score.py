@@ -223,3 +223,12 @@ def test_positions_follow_the_actions_from_flat() -> None:
     actions = np.array([HOLD, SELL, BUY, BUY, UNPARSED, HOLD, SELL, HOLD, BUY])
     assert positions_of(actions).tolist() == [0, 0, 1, 1, 1, 1, 0, 0, 1]
     assert positions_of(np.array([], dtype=np.int64)).tolist() == []
+
+
+def test_a_position_beyond_one_is_refused(synthetic_market: "MarketFactory") -> None:
+    market = synthetic_market([100.0 + day for day in range(12)])
+    period = market.asset.windows.test
+    positions = np.zeros(len(market.bar_range(period)) - 1)
+    positions[2] = 0.5
+    with pytest.raises(ConfigError, match=r"position 0\.5 of bar 2"):
+        score_positions(market, period, positions)

@@ -151,3 +151,16 @@ def test_replayed_equity_is_the_environments_on_a_real_market(name: str, seed: i
     period = tsla.asset.windows.test
     chosen = np.random.default_rng(seed).integers(len(ANSWERS), size=len(tsla.bar_range(period)))
     check_equality(tsla, load_protocol(name), period, [ANSWERS[index] for index in chosen])
+
+
+def test_a_number_that_is_no_action_is_refused_with_its_bar(
+    synthetic_market: "MarketFactory", protocol_with: "ProtocolFactory"
+) -> None:
+    market = synthetic_market([100.0 + day for day in range(12)])
+    period = market.asset.windows.test
+    actions = np.full(len(market.bar_range(period)) - 1, HOLD)
+    actions[1] = 7
+    with pytest.raises(
+        ConfigError, match=f"7 on {market.dates[market.bar_range(period).start + 1]} is no action"
+    ):
+        replay(market, protocol_with(lookback=2), period, actions)
