@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml
@@ -9,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from flagbench.agents.agent import Agent, Briefing, DefaultingAgent
-from flagbench.errors import AgentError, ConfigError, FlagbenchError, UnknownNameError
+from flagbench.errors import SEE_WHERE, AgentError, ConfigError, FlagbenchError, UnknownNameError
 from flagbench.registry import load_agent_class
 
 
@@ -62,6 +64,12 @@ class AgentPlan:
                 )
         self.params = _bound(name, self.agent_class, {**_task_defaults(self.agent_class, briefing), **params})
 
+    def source(self) -> dict[str, str | None]:
+        """Where the class is defined, and the sha256 of that file."""
+        file = inspect.getsourcefile(self.agent_class)
+        digest = sha256(Path(file).read_bytes()).hexdigest() if file else None
+        return {"object": f"{self.agent_class.__module__}:{self.agent_class.__qualname__}", "sha256": digest}
+
     def make(self) -> Agent:
         """Build the agent.
 
@@ -73,7 +81,7 @@ class AgentPlan:
         except FlagbenchError:
             raise
         except Exception as error:
-            raise AgentError(f"agent `{self.name}` could not be built: {error!r}") from error
+            raise AgentError(f"agent `{self.name}` could not be built: {error!r}", hint=SEE_WHERE) from error
         return agent
 
 

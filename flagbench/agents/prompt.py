@@ -70,7 +70,8 @@ class Prompt(NamedTuple):
     static: int
     """How many of the first tokens every prompt shares."""
     daily: int
-    """How many of the first tokens all accounts share on this bar."""
+    """How many of the first tokens come before the account: all accounts of a bar share them, unless a
+    longer account line made one of them give up closes or text."""
 
 
 def closes_line(observation: Observation, count: int) -> str:

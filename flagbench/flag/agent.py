@@ -47,6 +47,7 @@ class FlagAgent:
         adapt: which weights are trained; see `flagbench.flag.adaptation`.
         trainable_layers: of `adapt=top_layers`; None for a fifth of the backbone's, at least one.
         lora_rank: of `adapt=lora`.
+        head_width: hidden units of the policy head and of the value head.
         max_prompt_tokens: None for the backbone's whole context.
         text_share: the largest part of the context that text may take. Not stated; half.
         checkpoint_rule: which weights are kept, fixed before the test window is opened. Not stated; the
@@ -63,6 +64,7 @@ class FlagAgent:
         adapt: Literal["top_layers", "lora", "full"] = "top_layers",
         trainable_layers: Annotated[int, Field(gt=0)] | None = None,
         lora_rank: Annotated[int, Field(gt=0)] = 8,
+        head_width: Annotated[int, Field(gt=0)] = 64,
         max_prompt_tokens: Annotated[int, Field(gt=0)] | None = None,
         text_share: Annotated[float, Field(ge=0, le=1)] = 0.5,
         checkpoint_rule: Literal["last", "best_train_return"] = "last",
@@ -76,10 +78,12 @@ class FlagAgent:
             "adapt": adapt,
             "trainable_layers": trainable_layers,
             "lora_rank": lora_rank,
+            "head_width": head_width,
             "max_prompt_tokens": max_prompt_tokens,
             "text_share": text_share,
             "checkpoint_rule": checkpoint_rule,
         }
+        self._seed = 0
         self._parts: Parts | None = None
 
     @classmethod
@@ -105,10 +109,10 @@ class FlagAgent:
         monitor: TrainingMonitor,
     ) -> dict[str, Any]:
         """Train the upper half and both heads with PPO; everything below stays frozen."""
-        from flagbench.learning.ppo import PPOTrainer, weights_sha256
+        from flagbench.learning.ppo import PPOTrainer
 
+        self._seed = seed
         self._parts = parts = self._build(seed)
-        backbone_sha256 = weights_sha256(parts.backbone.model.named_parameters())
         parts.backbone.model.to(accelerator.device)
         parts.net.to(accelerator.device)
         trainer = PPOTrainer(
@@ -132,7 +136,8 @@ class FlagAgent:
             "layers": {"frozen": parts.split.frozen_layers, "trained": len(parts.split.upper_layers)},
             "weights": {
                 "backbone": sum(weight.numel() for weight in parts.backbone.model.parameters()),
-                "backbone_sha256": backbone_sha256,
+                "backbone_sha256": parts.backbone.sha256,
+                "backbone_revision": parts.backbone.revision,
                 "heads": heads,
                 "trained": sum(counts),
             },
@@ -186,7 +191,9 @@ class FlagAgent:
         net = self._ready().net
         trained = {n: w.detach().cpu().contiguous() for n, w in net.named_parameters() if w.requires_grad}
         save_file(trained, folder / "trained.safetensors")
-        (folder / "agent.json").write_text(json.dumps(self._params, indent=2) + "\n", encoding="utf-8")
+        # The seed too: a random backbone's frozen weights come from it and are not written.
+        described = json.dumps({"params": self._params, "seed": self._seed}, indent=2)
+        (folder / "agent.json").write_text(described + "\n", encoding="utf-8")
 
     def load(self, folder: Path) -> None:
         """Read back what `save` wrote, into an agent built with the same params.
@@ -198,13 +205,15 @@ class FlagAgent:
         from safetensors.torch import load_file
 
         try:
-            saved = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
+            described = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
+            saved, seed = described["params"], int(described["seed"])
             trained = load_file(folder / "trained.safetensors")
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise RecordError(f"{folder} holds no checkpoint of FLAG: {error}") from error
         if saved != json.loads(json.dumps(self._params)):
             raise RecordError(f"{folder} was written by an agent with other params")
-        self._parts = self._build(seed=0)
+        self._seed = seed
+        self._parts = self._build(seed)
         own = {name: weight for name, weight in self.net.named_parameters() if weight.requires_grad}
         if own.keys() != trained.keys() or any(own[name].shape != trained[name].shape for name in own):
             raise RecordError(f"{folder}: the weights do not fit the backbone `{self._params['backbone']}`")
@@ -238,4 +247,4 @@ class FlagAgent:
         writer = PromptWriter(
             backbone.tokenizer, variant=params["prompt"], max_tokens=limit, text_share=params["text_share"]
         )
-        return Parts(backbone, split, FlagNet(split), writer)
+        return Parts(backbone, split, FlagNet(split, head_width=params["head_width"]), writer)

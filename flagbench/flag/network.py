@@ -22,16 +22,17 @@ class FlagNet(nn.Module):
 
     Args:
         split: the backbone in two halves; only its upper half is a part of this module.
+        head_width: hidden units of each head.
     """
 
-    def __init__(self, split: SplitBackbone) -> None:
+    def __init__(self, split: SplitBackbone, *, head_width: int = HEAD_WIDTH) -> None:
         super().__init__()
         # A tuple keeps the halves' owner out of the module tree: its frozen half is not this module's.
         self._split = (split,)
         self.layers = split.upper_layers
         self.tail = split.tail
-        self.policy_head = head(split.width, len(Action), gain=0.01)
-        self.value_head = head(split.width, 1, gain=1.0)
+        self.policy_head = head(split.width, head_width, len(Action), gain=0.01)
+        self.value_head = head(split.width, head_width, 1, gain=1.0)
 
     def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Policy and value of B prompts.
@@ -48,9 +49,9 @@ class FlagNet(nn.Module):
         return self.policy_head(last), self.value_head(last).squeeze(-1)
 
 
-def head(width: int, outputs: int, *, gain: float) -> nn.Sequential:
+def head(width: int, hidden: int, outputs: int, *, gain: float) -> nn.Sequential:
     """`Linear → Tanh → Linear`, orthogonal with the last layer at `gain`, as CleanRL initialises PPO."""
-    first, last = nn.Linear(width, HEAD_WIDTH), nn.Linear(HEAD_WIDTH, outputs)
+    first, last = nn.Linear(width, hidden), nn.Linear(hidden, outputs)
     for layer, layer_gain in ((first, 2**0.5), (last, gain)):
         nn.init.orthogonal_(layer.weight, layer_gain)
         nn.init.zeros_(layer.bias)

@@ -8,6 +8,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging as transformers_logging
 
 from flagbench.errors import ConfigError
+from flagbench.learning.weights import weights_sha256
 
 RANDOM = "random"
 
@@ -18,6 +19,10 @@ class Backbone(NamedTuple):
     model: PreTrainedModel
     tokenizer: Any
     max_tokens: int
+    sha256: str
+    """Of all weights, before anything is adapted or trained."""
+    revision: str | None
+    """The hub's commit, where the weights come from there."""
 
 
 def load_backbone(name: str, *, seed: int) -> Backbone:
@@ -45,7 +50,8 @@ def load_backbone(name: str, *, seed: int) -> Backbone:
     limits = [model.config.max_position_embeddings, tokenizer.model_max_length]
     max_tokens = int(min(limits))
     tokenizer.model_max_length = int(1e30)  # prompts are cut to fit by the prompt writer, which counts
-    return Backbone(model, tokenizer, max_tokens)
+    revision = getattr(model.config, "_commit_hash", None)  # transformers keeps it nowhere public
+    return Backbone(model, tokenizer, max_tokens, weights_sha256(model.named_parameters()), revision)
 
 
 def is_random(name: str) -> bool:

@@ -7,10 +7,9 @@ at the start (arXiv 2502.11433, table 3); each minibatch is one optimiser step, 
 computed once at rollout and kept as features.
 """
 
-import hashlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -31,6 +30,7 @@ from flagbench.learning.ppo_loss import (
 )
 from flagbench.learning.ppo_params import PPOParams
 from flagbench.learning.rollout_buffer import Batch, Rollout, flattened, iteration_steps
+from flagbench.learning.weights import weights_sha256
 from flagbench.trading.observation import Observation
 from flagbench.trading.vector_environment import VectorTradingEnv, unstack
 
@@ -330,12 +330,3 @@ class PPOTrainer:
         for name, weight in self._model.net.named_parameters():
             if name in weights:
                 weight.copy_(weights[name])
-
-
-def weights_sha256(weights: Iterable[tuple[str, Tensor]]) -> str:
-    """Hash of named weights in float32, sorted by name."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(weights, key=lambda named: named[0]):
-        digest.update(name.encode())
-        digest.update(weight.detach().cpu().contiguous().float().numpy().tobytes())
-    return digest.hexdigest()

@@ -27,7 +27,7 @@ def weights_of(model: torch.nn.Module) -> dict[str, Tensor]:
 
 def actions_of(agent: FlagAgent, market: Market, protocol: Protocol) -> list[int]:
     env = TradingEnv(market, protocol, market.asset.windows.train)
-    return rollout(agent.act, env, seed=0).actions.tolist()
+    return [int(action) for action in rollout(agent.act, env, seed=0).actions]
 
 
 def test_frozen_layers_are_bit_equal_after_training_and_trained_ones_moved(
@@ -92,11 +92,11 @@ def test_scaling_prices_by_a_power_of_two_changes_no_action_and_no_return(
     assert plain["weights_sha256"] == other["weights_sha256"]
     actions = actions_of(plain_agent, four_bars, short_protocol)
     assert actions == actions_of(scaled_agent, scaled, short_protocol)
-    equities = [
+    plain_equity, scaled_equity = (
         replay(market, short_protocol, market.asset.windows.train, np.array(actions)).equity
         for market in (four_bars, scaled)
-    ]
-    np.testing.assert_array_equal(*equities)
+    )
+    np.testing.assert_array_equal(plain_equity, scaled_equity)
 
 
 def test_scaling_the_initial_cash_by_a_power_of_two_changes_no_weight(
@@ -128,7 +128,8 @@ def test_a_checkpoint_of_another_agent_or_none_is_refused(
     with pytest.raises(RecordError, match="other params"):
         FlagAgent(backbone=backbone, trainable_layers=2).load(tmp_path)
     saved = json.loads((tmp_path / "agent.json").read_text(encoding="utf-8"))
-    (tmp_path / "agent.json").write_text(json.dumps({**saved, "trainable_layers": 2}), encoding="utf-8")
+    saved["params"]["trainable_layers"] = 2
+    (tmp_path / "agent.json").write_text(json.dumps(saved), encoding="utf-8")
     with pytest.raises(RecordError, match="do not fit the backbone"):
         FlagAgent(backbone=backbone, trainable_layers=2).load(tmp_path)
 

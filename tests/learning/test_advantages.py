@@ -11,6 +11,7 @@ def plain_gae(
     values: list[float],
     next_values: list[float],
     ends: list[bool],
+    *,
     gamma: float,
     gae_lambda: float,
 ) -> list[float]:
@@ -47,7 +48,7 @@ def test_it_equals_the_definition(
         gamma=gamma,
         gae_lambda=gae_lambda,
     )
-    expected = plain_gae(rewards, values, next_values, ends, gamma, gae_lambda)
+    expected = plain_gae(rewards, values, next_values, ends, gamma=gamma, gae_lambda=gae_lambda)
     np.testing.assert_allclose(ours[:, 0], expected, rtol=1e-9, atol=1e-9)
 
 

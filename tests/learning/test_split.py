@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ from transformers import (
 from flagbench.errors import ConfigError
 from flagbench.learning.split import SplitBackbone, padded_length
 
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "vocab_size": 97,
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -30,7 +32,7 @@ SHAPE = {
     "eos_token_id": 1,
     "pad_token_id": 1,
 }
-GROUPED = {**SHAPE, "num_key_value_heads": 2}
+GROUPED: dict[str, Any] = {**SHAPE, "num_key_value_heads": 2}
 
 FAMILIES: dict[str, PreTrainedConfig] = {
     "llama": LlamaConfig(**GROUPED),

@@ -12,7 +12,7 @@ SETUP = Setup(env_steps=8, num_envs=2)
 
 
 def draw() -> tuple[float, float, float]:
-    return random.random(), float(np.random.random()), float(torch.rand(()))  # noqa: NPY002, S311
+    return random.random(), float(np.random.random()), float(torch.rand(()))  # noqa: S311
 
 
 def test_every_source_of_chance_begins_at_the_seed() -> None:
