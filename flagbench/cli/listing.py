@@ -1,0 +1,57 @@
+"""`flagbench list`."""
+
+import argparse
+import inspect
+
+from flagbench.cli.printing import print_json, print_tables
+from flagbench.market.asset import asset_names, load_asset
+from flagbench.registry import agent_names, load_agent_class, load_metrics
+from flagbench.reports.score_table import TableText
+from flagbench.trading.protocol import load_protocol, protocol_names
+
+
+def list_command(arguments: argparse.Namespace) -> None:
+    """Print the names of one kind with a line on each."""
+    header, rows = {"agents": _agents, "assets": _assets, "protocols": _protocols, "metrics": _metrics}[
+        arguments.kind
+    ]()
+    if arguments.json:
+        print_json({arguments.kind: [dict(zip(header, row, strict=True)) for row in rows]})
+    else:
+        print_tables([TableText(f"{len(rows)} {arguments.kind}", header, rows, [], numeric=False)])
+
+
+Listing = tuple[list[str], list[list[str]]]
+
+
+def _agents() -> Listing:
+    rows = []
+    for name in agent_names():
+        loaded = load_agent_class(name)
+        module = inspect.getmodule(loaded)
+        text = inspect.getdoc(module) or inspect.getdoc(loaded) or ""
+        rows.append([name, text.splitlines()[0] if text else ""])
+    return ["name", "what it does"], rows
+
+
+def _assets() -> Listing:
+    rows = []
+    for name in asset_names():
+        asset = load_asset(name)
+        windows = asset.windows
+        rows.append([name, asset.name, asset.asset_class, str(windows.train), str(windows.test)])
+    return ["name", "full name", "class", "train", "test"], rows
+
+
+def _protocols() -> Listing:
+    rows = []
+    for name in protocol_names():
+        protocol = load_protocol(name)
+        fills = f"{protocol.fill.equity} / {protocol.fill.crypto}"
+        rows.append([name, str(protocol.version), fills, f"{protocol.cost_bps:g}", protocol.description])
+    return ["name", "version", "fill equity / crypto", "cost bp", "description"], rows
+
+
+def _metrics() -> Listing:
+    rows = [[metric.name, metric.unit, metric.description] for metric in load_metrics().values()]
+    return ["name", "unit", "formula"], rows

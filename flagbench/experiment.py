@@ -1,0 +1,223 @@
+"""One run from a plan to files: train, roll out, write the trial down, score, record."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flagbench.agents.agent import Agent, DescribedAgent, TrainableAgent
+from flagbench.agents.training import TrainingMonitor
+from flagbench.errors import SEE_WHERE, AgentError, FlagbenchError
+from flagbench.market.market import Market
+from flagbench.planning import Plan
+from flagbench.records.action_file import write_actions
+from flagbench.records.ledger import append_trial, canonical_sha256
+from flagbench.records.provenance import provenance
+from flagbench.records.run_directory import writing
+from flagbench.records.run_record import LedgerReference, MarketIdentity, RunRecord, write_record
+from flagbench.records.training_log import Silent, training_log
+from flagbench.reports.equity_plot import EquityCurves, plot_equity
+from flagbench.scoring.policy import buy_and_hold_actions
+from flagbench.scoring.score import Score, score
+from flagbench.trading.environment import TradingEnv
+from flagbench.trading.portfolio import IntArray
+from flagbench.trading.replay import replay
+from flagbench.trading.rollout import rollout
+from flagbench.trading.trajectory import Trajectory
+from flagbench.trading.vector_environment import VectorTradingEnv
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def run_seed(plan: Plan, seed: int, monitor: TrainingMonitor) -> Path | None:
+    """Train and score one seed and write its run directory.
+
+    Args:
+        plan: from `plan`.
+        seed: of all chance in it.
+        monitor: told how the training goes.
+
+    Returns:
+        the seed's folder, or None in every process but the first.
+
+    Raises:
+        FlagbenchError: the agent failed, or the ledger is broken.
+    """
+    if plan.setup is None:
+        return _record(plan, seed, plan.agent.make(), None, monitor) if is_main_process() else None
+    from flagbench.learning.start import start
+
+    accelerator = start(plan.setup, seed=seed)
+    agent = plan.agent.make()
+    if not accelerator.is_main_process:
+        _train(plan, seed, agent, accelerator, Silent())
+        accelerator.wait_for_everyone()
+        return None
+    folder = _record(plan, seed, agent, accelerator, monitor)
+    accelerator.wait_for_everyone()
+    return folder
+
+
+def _record(
+    plan: Plan, seed: int, agent: Agent, accelerator: "Accelerator | None", monitor: TrainingMonitor
+) -> Path:
+    folder = plan.folder / f"seed-{seed}"
+    with writing(folder) as partial:
+        begun = time.perf_counter()
+        training = None
+        if accelerator is not None:
+            with training_log(partial / "train.jsonl", monitor) as log:
+                training = _train(plan, seed, agent, accelerator, log)
+            (partial / "checkpoint").mkdir()
+            if isinstance(agent, TrainableAgent):
+                agent.save(partial / "checkpoint")
+        trained = time.perf_counter()
+        paths = {window: _play(plan, agent, window, seed) for window in ("train", "test")}
+        write_actions(partial / "actions.csv", paths["test"].dates, paths["test"].actions)
+        actions_sha256 = sha256((partial / "actions.csv").read_bytes()).hexdigest()
+        params = _params(plan, agent)
+        ledger = append_trial(plan.spec.out / "ledger.jsonl", _trial(plan, seed, params, actions_sha256))
+        scores = {window: _score(plan, window, path.actions) for window, path in paths.items()}
+        record = RunRecord(
+            run_id=plan.run_id,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            spec=plan.spec.to_json(),
+            agent=plan.agent.name,
+            agent_source=plan.agent.source(),
+            params=params,
+            seed=seed,
+            asset=plan.market.asset.model_dump(mode="json"),
+            market=_market_identity(plan.market),
+            protocol=plan.protocol.model_dump(mode="json"),
+            setup=plan.setup,
+            observed=_observed(accelerator),
+            training=training,
+            provenance=provenance(),
+            seconds={"training": trained - begun, "evaluation": time.perf_counter() - trained},
+            actions_sha256=actions_sha256,
+            scores={window: value.to_json() for window, value in scores.items()},  # type: ignore[misc]
+            buy_and_hold={window: _hold_score(plan, window).to_json() for window in paths},  # type: ignore[misc]
+            ledger=LedgerReference(head=ledger.head, length=ledger.length),
+        )
+        write_record(record, partial)
+        _write_curves(plan, seed, partial, paths)
+    return folder
+
+
+def _train(
+    plan: Plan, seed: int, agent: Agent, accelerator: "Accelerator", monitor: TrainingMonitor
+) -> dict[str, Any]:
+    if not isinstance(agent, TrainableAgent) or plan.setup is None:
+        raise AgentError(f"agent `{plan.agent.name}` cannot be trained")
+    period = plan.period("train")
+    known = plan.market.until(period)
+
+    def make_envs(num_envs: int, *, max_episode_steps: int | None = None) -> VectorTradingEnv:
+        return VectorTradingEnv(
+            known, plan.protocol, period, num_envs=num_envs, max_episode_steps=max_episode_steps
+        )
+
+    _reset(plan, agent, seed)
+    try:
+        summary = agent.train(
+            make_envs, setup=plan.setup, seed=seed, accelerator=accelerator, monitor=monitor
+        )
+    except FlagbenchError:
+        raise
+    except Exception as error:
+        raise AgentError(
+            f"agent `{plan.agent.name}` failed in training: {error!r}", hint=SEE_WHERE
+        ) from error
+    return dict(summary)
+
+
+def _play(plan: Plan, agent: Agent, window: str, seed: int) -> Trajectory:
+    _reset(plan, agent, seed)
+    return rollout(agent.act, TradingEnv(plan.market, plan.protocol, plan.period(window)), seed=seed)
+
+
+def _reset(plan: Plan, agent: Agent, seed: int) -> None:
+    try:
+        agent.reset(seed)
+    except Exception as error:
+        raise AgentError(f"agent `{plan.agent.name}` failed in `reset`: {error!r}", hint=SEE_WHERE) from error
+
+
+def _score(plan: Plan, window: str, actions: IntArray) -> Score:
+    return score(plan.market, plan.protocol, plan.period(window), actions)
+
+
+def _hold_score(plan: Plan, window: str) -> Score:
+    bars = plan.market.bar_range(plan.period(window))
+    return _score(plan, window, buy_and_hold_actions(len(bars) - 1))
+
+
+def _params(plan: Plan, agent: Agent) -> dict[str, Any]:
+    params = agent.params if isinstance(agent, DescribedAgent) else plan.agent.params
+    return json.loads(json.dumps(dict(params), default=str))  # type: ignore[no-any-return]
+
+
+def _observed(accelerator: "Accelerator | None") -> dict[str, Any] | None:
+    if accelerator is None:
+        return None
+    from flagbench.learning.start import observed
+
+    return observed(accelerator)
+
+
+def _market_identity(market: Market) -> MarketIdentity:
+    return MarketIdentity(
+        kind=market.kind,
+        sha256=market.sha256,
+        first=str(market.dates[0]),
+        last=str(market.dates[-1]),
+        bars=len(market.dates),
+        text_items=len(market.text),
+    )
+
+
+def _trial(plan: Plan, seed: int, params: dict[str, Any], actions_sha256: str) -> dict[str, Any]:
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run_id": plan.run_id,
+        "agent": plan.agent.name,
+        "params_sha256": canonical_sha256(params),
+        "setup": None if plan.setup is None else plan.setup.model_dump(mode="json"),
+        "asset": plan.market.asset.id,
+        "market_sha256": plan.market.sha256,
+        "protocol": f"{plan.protocol.id}@{plan.protocol.version}",
+        "period": str(plan.period("test")),
+        "seed": seed,
+        "actions_sha256": actions_sha256,
+    }
+
+
+def _write_curves(plan: Plan, seed: int, folder: Path, paths: Mapping[str, Trajectory]) -> None:
+    curves: list[EquityCurves] = []
+    lines = ["window,date,equity,buy_and_hold"]
+    for window, path in paths.items():
+        period = plan.period(window)
+        played = replay(plan.market, plan.protocol, period, path.actions)
+        held = replay(plan.market, plan.protocol, period, buy_and_hold_actions(len(path.actions)))
+        lines += [
+            f"{window},{day},{own!r},{other!r}"
+            for day, own, other in zip(
+                played.dates, played.equity.tolist(), held.equity.tolist(), strict=True
+            )
+        ]
+        initial = plan.protocol.initial_cash
+        curves.append(EquityCurves(window, played.dates, played.equity / initial, held.equity / initial))
+    (folder / "equity.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rules = f"protocol {plan.protocol.id} v{plan.protocol.version}"
+    title = f"{plan.market.label}, {plan.agent.name}, seed {seed}, {rules}"
+    plot_equity(curves, folder / "equity.png", title=title, agent=plan.agent.name)
+
+
+def is_main_process() -> bool:
+    """Whether this is the only process or the first of those that a launcher such as torchrun started."""
+    return os.environ.get("RANK", "0") == "0"

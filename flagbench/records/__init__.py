@@ -1,0 +1,1 @@
+"""What happened: run records, run directories, the trial ledger."""

@@ -1,0 +1,68 @@
+"""Run directories: `<out>/<asset>/<protocol>/<agent>/<run id>/seed-<k>/`, each whole or not there."""
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flagbench.errors import RecordError
+from flagbench.records.run_record import RunRecord, read_record
+
+
+def new_run_id(now: datetime) -> str:
+    """A name that sorts by time and does not clash: `20201001T093000Z-1a2b3c`."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def run_folder(out: Path, *, asset: str, protocol: str, agent: str, run_id: str) -> Path:
+    """Where a run's seeds lie."""
+    parts = (asset, protocol, agent)
+    return out.joinpath(*(re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-.") for part in parts), run_id)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside `folder` to write into; it becomes `folder` at the end, or is removed.
+
+    The last step is one rename, so a crash, a full disk or Ctrl-C leaves no half run under the name.
+
+    Raises:
+        RecordError: `folder` is there already, or no folder can be made there.
+    """
+    if folder.exists():
+        raise RecordError(f"{folder} exists already")
+    missing = [parent for parent in folder.parents if not parent.exists()]
+    partial = folder.with_name(f".{folder.name}.partial-{secrets.token_hex(3)}")
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise RecordError(f"{folder} cannot be written: {error}", hint="choose another --out") from error
+    try:
+        yield partial
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):  # parents that hold other runs by now stay
+            for parent in missing:
+                parent.rmdir()
+        raise
+
+
+def read_run(path: Path) -> list[RunRecord]:
+    """Records of a run, seed by seed, from its folder or from one of its seeds'.
+
+    Raises:
+        RecordError: no run lies there.
+    """
+    if (path / "record.json").is_file():
+        return [read_record(path)]
+    seeds = [folder for folder in path.glob("seed-*") if folder.name[5:].isdecimal() and folder.is_dir()]
+    if not seeds:
+        raise RecordError(
+            f"{path} is no run: neither record.json nor seed-… lies in it",
+            hint="give a folder that `flagbench run` printed",
+        )
+    return [read_record(folder) for folder in sorted(seeds, key=lambda folder: int(folder.name[5:]))]

@@ -1,0 +1,125 @@
+"""Scores as rows of text: numbers become percent signs and dashes here and nowhere before."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flagbench.registry import load_metrics
+from flagbench.scoring.metric import Unit
+
+ScoreJson = Mapping[str, Any]
+
+
+class TableText(NamedTuple):
+    """A table as text: header, rows, and notes to be printed below it."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    numeric: bool = True
+    """Whether all columns but the first are figures, which stand to the right."""
+
+
+def formatted(value: float | None, unit: Unit) -> str:
+    """A figure as people write it; a dash for undefined."""
+    if value is None:
+        return "–"
+    if unit == "fraction":
+        return f"{100 * value:.2f} %"
+    return f"{value:.0f}" if unit == "count" else f"{value:.3f}"
+
+
+def score_table(title: str, columns: Mapping[str, ScoreJson]) -> TableText:
+    """One column a score, one row a metric, then what the policy amounts to.
+
+    Args:
+        title: above the table.
+        columns: `Score.to_json()` by heading.
+    """
+    scores = list(columns.values())
+    rows: list[list[str]] = []
+    for name, metric in load_metrics().items():
+        cells = [formatted(score.get(name), metric.unit) for score in scores]
+        if name == "sharpe_ratio":
+            cells = [_with_error(cell, score) for cell, score in zip(cells, scores, strict=True)]
+        rows.append([_label(name), *cells])
+    for name in ("redundant", "unparsed"):
+        rows.append([f"{name} actions", *(str(score[name]) for score in scores)])  # noqa: PERF401
+    rows.append(["identical to", *(score["policy"]["identical_to"] or "–" for score in scores)])
+    agreement = [score["policy"]["agreement_with_buy_and_hold"] for score in scores]
+    rows.append(["agrees with buy-and-hold", *(formatted(share, "fraction") for share in agreement)])
+    rows.append(
+        ["timing p-value", *(formatted(score["policy"]["timing"]["p_value"], "ratio") for score in scores)]
+    )
+    return TableText(title, ["", *columns], rows, _notes(columns))
+
+
+def _label(name: str) -> str:
+    return {"cvar_95": "CVaR 95 %"}.get(name, name.replace("_", " "))
+
+
+def _with_error(cell: str, score: ScoreJson) -> str:
+    error = score["uncertainty"]["sharpe_ratio"]["se"]
+    return cell if error is None else f"{cell} ± {error:.3f}"
+
+
+def _notes(columns: Mapping[str, ScoreJson]) -> list[str]:
+    """Why a figure is missing, each reason once, with the columns it applies to."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for heading, score in columns.items():
+        for metric, reason in score["undefined"].items():
+            reasons.setdefault(reason, {}).setdefault(heading, []).append(_label(metric))
+    return [
+        f"– {heading}: {', '.join(metrics)} undefined: {reason}"
+        for reason, by_heading in reasons.items()
+        for heading, metrics in by_heading.items()
+    ]
+
+
+def run_tables(records: Sequence[Mapping[str, Any]]) -> list[TableText]:
+    """Train and test tables of a run: a column a seed, buy-and-hold on the same bars beside them.
+
+    Args:
+        records: `record.json` of each seed of one run.
+    """
+    tables = []
+    for window in ("train", "test"):
+        columns = {f"seed {record['seed']}": record["scores"][window] for record in records}
+        columns["buy-and-hold"] = records[0]["buy_and_hold"][window]
+        first, last = records[0]["scores"][window]["period"]
+        bars = records[0]["scores"][window]["bars"]
+        tables.append(score_table(f"{window} {first} to {last}, {bars} bars", columns))
+    return tables
+
+
+def run_heading(record: Mapping[str, Any]) -> list[str]:
+    """What a run was, in three lines: who, under which rules, on which data.
+
+    Args:
+        record: `record.json` of one of its seeds.
+    """
+    asset, protocol, market = record["asset"], record["protocol"], record["market"]
+    replica = " (replica)" if market["kind"] == "replica" else ""
+    backbone = record["params"].get("backbone")
+    who = f"{record['agent']} on {asset['id']}{replica} ({asset['name']})"
+    if backbone:
+        weights = ", random weights: says nothing of a trained model" if _is_random(backbone) else ""
+        who += f", backbone {backbone}{weights}"
+    rules = (
+        f"protocol {protocol['id']} v{protocol['version']}: fill {protocol['fill'][asset['asset_class']]}, "
+        f"{protocol['cost_bps']:g} bp a side, figures by the `{protocol['scoring']}` convention, "
+        f"P = {asset['calendar']['periods_per_year']}"
+    )
+    lines = [who, rules, f"market {market['sha256'][:12]}, {market['first']} to {market['last']}"]
+    if record["setup"]:
+        setup = record["setup"]
+        steps = (record["training"] or {}).get("env_steps", setup["env_steps"])
+        lines.append(
+            f"trained for {steps} steps in {setup['num_envs']} environments "
+            f"on {record['observed']['processes']} process(es), {record['observed']['device']}"
+        )
+    return lines
+
+
+def _is_random(backbone: str) -> bool:
+    return backbone.split(":", 1)[0] == "random"
