@@ -1,6 +1,5 @@
 """One run from a plan to files: train, roll out, write the trial down, score, record."""
 
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -10,21 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flagbench.agents.agent import Agent, DescribedAgent, TrainableAgent
-from flagbench.agents.training import TrainingMonitor
-from flagbench.errors import SEE_WHERE, AgentError, FlagbenchError
+from flagbench.agents.making import calling
+from flagbench.agents.training import MakeEnvs, TrainingMonitor
+from flagbench.errors import AgentError
 from flagbench.market.market import Market
+from flagbench.market.period import Period
 from flagbench.planning import Plan
 from flagbench.records.action_file import write_actions
 from flagbench.records.ledger import append_trial, canonical_sha256
 from flagbench.records.provenance import provenance
 from flagbench.records.run_directory import writing
 from flagbench.records.run_record import LedgerReference, MarketIdentity, RunRecord, write_record
-from flagbench.records.training_log import Silent, training_log
+from flagbench.records.training_log import Silent, plain, training_log
 from flagbench.reports.equity_plot import EquityCurves, plot_equity
 from flagbench.scoring.policy import buy_and_hold_actions
 from flagbench.scoring.score import Score, score
 from flagbench.trading.environment import TradingEnv
 from flagbench.trading.portfolio import IntArray
+from flagbench.trading.protocol import Protocol
 from flagbench.trading.replay import replay
 from flagbench.trading.rollout import rollout
 from flagbench.trading.trajectory import Trajectory
@@ -75,7 +77,8 @@ def _record(
                 training = _train(plan, seed, agent, accelerator, log)
             (partial / "checkpoint").mkdir()
             if isinstance(agent, TrainableAgent):
-                agent.save(partial / "checkpoint")
+                with calling(plan.agent.name, "save"):
+                    agent.save((partial / "checkpoint").absolute())
         trained = time.perf_counter()
         paths = {window: _play(plan, agent, window, seed) for window in ("train", "test")}
         write_actions(partial / "actions.csv", paths["test"].dates, paths["test"].actions)
@@ -115,37 +118,40 @@ def _train(
     if not isinstance(agent, TrainableAgent) or plan.setup is None:
         raise AgentError(f"agent `{plan.agent.name}` cannot be trained")
     period = plan.period("train")
-    known = plan.market.until(period)
-
-    def make_envs(num_envs: int, *, max_episode_steps: int | None = None) -> VectorTradingEnv:
-        return VectorTradingEnv(
-            known, plan.protocol, period, num_envs=num_envs, max_episode_steps=max_episode_steps
-        )
-
-    _reset(plan, agent, seed)
-    try:
+    make_envs = training_envs(plan.market.until(period), plan.protocol, period)
+    with calling(plan.agent.name, "reset"):
+        agent.reset(seed)
+    with calling(plan.agent.name, "train"):
         summary = agent.train(
             make_envs, setup=plan.setup, seed=seed, accelerator=accelerator, monitor=monitor
         )
-    except FlagbenchError:
-        raise
-    except Exception as error:
-        raise AgentError(
-            f"agent `{plan.agent.name}` failed in training: {error!r}", hint=SEE_WHERE
-        ) from error
-    return dict(summary)
+        values: dict[str, Any] = plain(dict(summary))
+        return values
+
+
+def training_envs(known: Market, protocol: Protocol, period: Period) -> MakeEnvs:
+    """The factory that an agent trains with. It closes over what is given here and nothing else.
+
+    Args:
+        known: the market as it stood at the end of the training window.
+        protocol: fills, costs, reward, lookback.
+        period: the training window.
+    """
+
+    def make_envs(num_envs: int, *, max_episode_steps: int | None = None) -> VectorTradingEnv:
+        return VectorTradingEnv(
+            known, protocol, period, num_envs=num_envs, max_episode_steps=max_episode_steps
+        )
+
+    return make_envs
 
 
 def _play(plan: Plan, agent: Agent, window: str, seed: int) -> Trajectory:
-    _reset(plan, agent, seed)
-    return rollout(agent.act, TradingEnv(plan.market, plan.protocol, plan.period(window)), seed=seed)
-
-
-def _reset(plan: Plan, agent: Agent, seed: int) -> None:
-    try:
+    env = TradingEnv(plan.market, plan.protocol, plan.period(window))
+    with calling(plan.agent.name, "reset"):
         agent.reset(seed)
-    except Exception as error:
-        raise AgentError(f"agent `{plan.agent.name}` failed in `reset`: {error!r}", hint=SEE_WHERE) from error
+    with calling(plan.agent.name, "act"):
+        return rollout(agent.act, env, seed=seed)
 
 
 def _score(plan: Plan, window: str, actions: IntArray) -> Score:
@@ -158,8 +164,10 @@ def _hold_score(plan: Plan, window: str) -> Score:
 
 
 def _params(plan: Plan, agent: Agent) -> dict[str, Any]:
-    params = agent.params if isinstance(agent, DescribedAgent) else plan.agent.params
-    return json.loads(json.dumps(dict(params), default=str))  # type: ignore[no-any-return]
+    with calling(plan.agent.name, "params"):
+        params = agent.params if isinstance(agent, DescribedAgent) else plan.agent.params
+        values: dict[str, Any] = plain(dict(params))
+        return values
 
 
 def _observed(accelerator: "Accelerator | None") -> dict[str, Any] | None:
@@ -186,11 +194,13 @@ def _trial(plan: Plan, seed: int, params: dict[str, Any], actions_sha256: str) -
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": plan.run_id,
         "agent": plan.agent.name,
+        "agent_sha256": plan.agent.source()["sha256"],
         "params_sha256": canonical_sha256(params),
         "setup": None if plan.setup is None else plan.setup.model_dump(mode="json"),
         "asset": plan.market.asset.id,
         "market_sha256": plan.market.sha256,
         "protocol": f"{plan.protocol.id}@{plan.protocol.version}",
+        "protocol_sha256": canonical_sha256(plan.protocol.model_dump(mode="json")),
         "period": str(plan.period("test")),
         "seed": seed,
         "actions_sha256": actions_sha256,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from flagbench.agents.agent import Briefing, TrainableAgent
 from flagbench.agents.making import AgentPlan, accepts, parse_settings
 from flagbench.agents.training import Setup
-from flagbench.errors import ConfigError
+from flagbench.errors import AgentError, ConfigError
 from flagbench.market.loading import resolve_market
 from flagbench.market.market import Market
 from flagbench.market.period import Period
@@ -93,6 +93,10 @@ def plan(spec: RunSpec) -> Plan:
         TradingEnv(market, protocol, window)  # fails now rather than after the training
     _check_ledger(spec.out)
     trains = issubclass(agent.agent_class, TrainableAgent)
+    if not trains and callable(getattr(agent.agent_class, "train", None)):
+        raise AgentError(
+            f"`{spec.agent}` has `train`, but not `save` and `load` too", hint="see docs/agents.md"
+        )
     setup = parse(Setup, _setup_values(spec, protocol), origin="the set-up") if trains else None
     return Plan(spec, new_run_id(datetime.now(UTC)), market, protocol, agent, setup)
 

@@ -6,6 +6,7 @@ same door. An agent may also be given as `path/to/file.py:ClassName`.
 """
 
 import sys
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from importlib.util import module_from_spec, spec_from_file_location
@@ -80,8 +81,9 @@ def _class_from_file(path: Path, class_name: str) -> type[Any]:
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look a class's module up there
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise AgentError(f"`{path}` failed while it was imported: {error!r}") from error
     classes = {key: value for key, value in vars(module).items() if isinstance(value, type)}

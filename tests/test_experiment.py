@@ -129,7 +129,7 @@ def test_an_interrupted_training_is_no_trial_and_leaves_nothing(spec: RunSpec) -
 
 def test_an_agent_that_fails_in_training_is_named(spec: RunSpec) -> None:
     planned = plan(replace(spec, settings=("error=ValueError",)))
-    with pytest.raises(AgentError, match=r"failed in training: ValueError\('no luck'\)") as caught:
+    with pytest.raises(AgentError, match=r"failed in `train`: ValueError\('no luck'\)") as caught:
         run_seed(planned, 0, Silent())
     assert caught.value.hint == SEE_WHERE
     assert not spec.out.exists()

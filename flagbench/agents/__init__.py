@@ -1,1 +1,1 @@
-"""Who decides: what an agent must be, how it is made, and the contract it is checked against."""
+"""Who decides: what an agent must be, how it is made, its prompt, and the set-up it shares."""

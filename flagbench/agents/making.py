@@ -1,7 +1,9 @@
 """From a name and params to an agent, everything checked before anything heavy loads."""
 
 import inspect
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stdout
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -41,6 +43,24 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
     return params
 
 
+@contextmanager
+def calling(agent: str, method: str) -> Iterator[None]:
+    """Around every call of somebody's agent: what it does to the process is undone, what it raises is named.
+
+    What it prints goes to stderr, since stdout is flagbench's; the working directory is set back.
+
+    Raises:
+        AgentError: it raised anything, or tried to leave the process.
+    """
+    try:
+        with redirect_stdout(sys.stderr), chdir("."):
+            yield
+    except FlagbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise AgentError(f"agent `{agent}` failed in `{method}`: {error!r}", hint=SEE_WHERE) from error
+
+
 class AgentPlan:
     """An agent's class with params that fit its signature.
 
@@ -58,11 +78,13 @@ class AgentPlan:
         self.name = name
         self.agent_class = load_agent_class(name)
         for method in ("reset", "act"):
-            if not callable(vars_of(self.agent_class).get(method)):
+            if not callable(getattr(self.agent_class, method, None)):
                 raise AgentError(
                     f"`{name}` has no method `{method}`", hint="see docs/agents.md for what an agent is"
                 )
-        self.params = _bound(name, self.agent_class, {**_task_defaults(self.agent_class, briefing), **params})
+        self.params = _bound(
+            name, self.agent_class, {**_task_defaults(name, self.agent_class, briefing), **params}
+        )
 
     def source(self) -> dict[str, str | None]:
         """Where the class is defined, and the sha256 of that file."""
@@ -76,22 +98,16 @@ class AgentPlan:
         Raises:
             AgentError: its constructor failed.
         """
-        try:
+        with calling(self.name, "__init__"):
             agent: Agent = self.agent_class(**self.params)
-        except FlagbenchError:
-            raise
-        except Exception as error:
-            raise AgentError(f"agent `{self.name}` could not be built: {error!r}", hint=SEE_WHERE) from error
         return agent
 
 
-def _task_defaults(agent_class: object, briefing: Briefing) -> Mapping[str, Any]:
-    return agent_class.defaults(briefing) if isinstance(agent_class, DefaultingAgent) else {}
-
-
-def vars_of(agent_class: type[Any]) -> dict[str, Any]:
-    """All attributes of a class, inherited ones too."""
-    return {name: getattr(agent_class, name) for name in dir(agent_class)}
+def _task_defaults(name: str, agent_class: object, briefing: Briefing) -> dict[str, Any]:
+    if not isinstance(agent_class, DefaultingAgent):
+        return {}
+    with calling(name, "defaults"):
+        return dict(agent_class.defaults(briefing))
 
 
 def accepts(agent_class: type[Any], param: str) -> bool:

@@ -7,7 +7,6 @@ the shared tokens equal. Prices are rebased to a last close of 100 and money is 
 equity, so no price level and no cash amount shows.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
@@ -39,7 +38,7 @@ class Tokenizer(Protocol):
 
     chat_template: Any
 
-    def __call__(self, text: str, *, add_special_tokens: bool) -> Any:
+    def __call__(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> Any:
         """Token ids under `input_ids`."""
 
     def apply_chat_template(self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool) -> Any:
@@ -149,7 +148,7 @@ class PromptWriter:
         """The bar's text within its share of the context, newest first."""
         budget = min(room, int(self._text_share * self._max_tokens))
         tokens: list[int] = []
-        items = observation["text"][::-1]
+        items, end = observation["text"][::-1], self._cached("\n")
         self.counts.text_items += len(items)
         for index, item in enumerate(items):
             line = self._cached(f"{item.kind}: {item.text}\n")
@@ -158,14 +157,16 @@ class PromptWriter:
                 tokens += line
                 continue
             cut = left >= SHORTEST_CUT
-            tokens += line[:left] if cut else []
+            tokens += [*line[: left - len(end)], *end] if cut else []
             self.counts.text_cut += cut
             self.counts.text_dropped += len(items) - index - cut
             break
         return tokens
 
-    def _tokens(self, text: str) -> Sequence[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+    def _tokens(self, text: str) -> list[int]:
+        # What looks like a special token in somebody's news is text like any other.
+        encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        ids: list[int] = encoded["input_ids"]
         return ids
 
     def _frame(self) -> tuple[list[int], list[int]]:
@@ -175,12 +176,16 @@ class PromptWriter:
             bare = self._tokenizer(STATIC, add_special_tokens=False)["input_ids"]
             # Special tokens that the tokenizer would put at the end belong after the state, if anywhere.
             start = next(i for i in range(len(head)) if head[i : i + len(bare)] == bare)
-            return head[: start + len(bare)], list(self._tokens('{"Action": "'))
+            return head[: start + len(bare)], self._tokens('{"Action": "')
         mark = "\x00"
         conversation = [{"role": "user", "content": mark}]
         text = self._tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
         before, _, after = text.partition(mark)
-        return list(self._tokens(before + STATIC)), list(self._tokens(after + '{"Action": "'))
+        head, tail = (
+            self._tokenizer(frame, add_special_tokens=False)["input_ids"]
+            for frame in (before + STATIC, after + '{"Action": "')
+        )
+        return head, tail
 
 
 def _shrinking(closes: int, history: int) -> list[tuple[int, int]]:

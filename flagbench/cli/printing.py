@@ -21,7 +21,9 @@ def print_tables(tables: list[TableText]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+    # A terminal may wrap a long line of figures; a figure that is cut would be another figure.
+    fits = sys.stdout.isatty() and not any(table.numeric for table in tables)
+    console = Console(highlight=False, width=None if fits else UNBOUNDED)
     # rich itself would leave with 1 when the reader of a pipe has left, so only `print` writes.
     with console.capture() as captured:
         for table in tables:

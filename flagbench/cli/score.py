@@ -26,7 +26,7 @@ def score_command(arguments: argparse.Namespace) -> None:
     investorbench = arguments.scoring == "investorbench"
     rows = read_actions(Path(arguments.actions), dates, positions_allowed=investorbench)
     if investorbench:
-        own = score_positions(market, period, rows.positions)
+        own = score_positions(market, period, rows.positions, actions=rows.actions)
         held = score_positions(market, period, np.ones(len(dates) - 1))
         rules = "investorbench: fills at the close just seen, no costs, log returns"
     else:

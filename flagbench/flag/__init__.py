@@ -1,1 +1,1 @@
-"""The paper's agent: prompt, network, trainer."""
+"""The paper's agent: network, adaptation, agent."""

@@ -132,6 +132,8 @@ class PPOTrainer:
             self._remember_best()
         if self._best is not None:
             self._restore(self._best[1])
+        # `prepare` put autocast around the net's own forward; what was learnt is read in its own precision.
+        self._accelerator.unwrap_model(self._net, keep_fp32_wrapper=False)
         return {
             "env_steps": done,
             "iterations": len(self._steps),

@@ -1,7 +1,7 @@
 """A small Llama with random weights and a tokenizer of its own, made on the spot.
 
 It has read nothing and knows nothing. It lets the main job run where no model is at hand, and tests run
-in seconds; every output that comes from it says so.
+in seconds; every table that comes from it says so.
 """
 
 from itertools import product

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from flagbench.agents.training import TrainingMonitor
 
 
@@ -38,7 +40,7 @@ class TrainingLog:
 
     def log(self, figures: Mapping[str, Any]) -> None:
         """Write one line and pass on; figures that are no finite numbers become null."""
-        self._stream.write(json.dumps(_finite(dict(figures)), allow_nan=False) + "\n")
+        self._stream.write(json.dumps(plain(dict(figures)), allow_nan=False) + "\n")
         self._stream.flush()
         self._monitor.log(figures)
 
@@ -47,13 +49,17 @@ class TrainingLog:
         self._stream.close()
 
 
-def _finite(value: Any) -> Any:
-    """Plain values with null for every number that is not finite, which JSON does not have."""
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
+def plain(value: Any) -> Any:
+    """What JSON has: None for a number that is not finite, numbers for those of numpy, text for the rest."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 @contextmanager

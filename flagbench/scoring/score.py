@@ -19,6 +19,7 @@ from flagbench.scoring.performance import (
 )
 from flagbench.scoring.policy import PolicyShape, policy_shape
 from flagbench.scoring.uncertainty import published_sharpe_standard_error, sharpe_standard_error
+from flagbench.trading.action import UNPARSED, Action
 from flagbench.trading.portfolio import IntArray
 from flagbench.trading.prices import window_closes
 from flagbench.trading.protocol import Protocol
@@ -107,13 +108,16 @@ def score(market: Market, protocol: Protocol, period: Period, actions: IntArray)
     return _score(performance, period, shape, redundant=played.redundant, unparsed=played.unparsed)
 
 
-def score_positions(market: Market, period: Period, positions: FloatArray) -> Score:
+def score_positions(
+    market: Market, period: Period, positions: FloatArray, *, actions: IntArray | None = None
+) -> Score:
     """Score positions by InvestorBench's convention: filled at the close just seen, no cost, log returns.
 
     Args:
         market: InvestorBench's own prices are used where they cover the window.
         period: the window of n bars.
         positions: (n − 1,) −1, 0 or 1, held after the decision at each close.
+        actions: (n − 1,) that led there, if it was actions; for the counts of redundant and unparsed ones.
 
     Raises:
         ConfigError: another number of positions than decisions, or one that is not -1, 0 or 1.
@@ -132,7 +136,11 @@ def score_positions(market: Market, period: Period, positions: FloatArray) -> Sc
     years = market.asset.calendar.periods_per_year
     performance = investorbench_performance(closes, positions, periods_per_year=years)
     shape = policy_shape(positions, closes[1:] / closes[:-1] - 1)
-    return _score(performance, period, shape, redundant=0, unparsed=0)
+    before = np.concatenate([[0.0], positions[:-1]])
+    decided = np.full(len(positions), Action.HOLD) if actions is None else np.asarray(actions)
+    redundant = ((decided == Action.BUY) & (before == 1)) | ((decided == Action.SELL) & (before == 0))
+    unparsed = int(np.sum(decided == UNPARSED))
+    return _score(performance, period, shape, redundant=int(redundant.sum()), unparsed=unparsed)
 
 
 def _score(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from flagbench.errors import AgentError
 from flagbench.market.price_file import FloatArray
 from flagbench.trading.action import Action
 from flagbench.trading.portfolio import BoolArray, IntArray, Portfolio
@@ -39,7 +40,7 @@ class Accounts:
     """
 
     def __init__(self, prices: WindowPrices, protocol: Protocol, *, accounts: int = 1) -> None:
-        self._fill_price, self._close = _tape(prices)
+        self._forward, self._close = _tape(prices)
         self._decisions = len(prices.fills)
         self._holds_before_close = prices.fill == "next_open"
         self._cost = protocol.cost
@@ -65,7 +66,7 @@ class Accounts:
     @property
     def equity(self) -> FloatArray:
         """(N,) in currency, at the last close passed."""
-        return self.portfolio.equity(self._close(self.t))
+        return self.portfolio.equity(self._close())
 
     def advance(self, actions: IntArray) -> BarMarks:
         """Fill the orders decided after close t and mark all accounts at close t + 1.
@@ -74,7 +75,7 @@ class Accounts:
             actions: (N,); numbers that are no `Action` keep the position.
         """
         was_long = self.portfolio.is_long
-        price = self._fill_price(self.t)
+        price = self._forward(self.t)
         self.portfolio, fills = self.portfolio.trade(actions, price=price, cost=self._cost)
         self.t += 1
         equity = self.equity
@@ -112,13 +113,22 @@ class Accounts:
         return self._history.copy()
 
 
-def _tape(prices: WindowPrices) -> tuple[Callable[[int], float], Callable[[int], float]]:
-    """Fill price of decision t and close t, in closures: no attribute of an account holds a later price."""
+def _tape(prices: WindowPrices) -> tuple[Callable[[int], float], Callable[[], float]]:
+    """Move past decision t and give its fill price; the close that was reached last.
 
-    def fill_price(t: int) -> float:
+    Prices lie in closures that only move forward, one decision at a time: no attribute of an account holds
+    a later price, and books that somebody else has moved refuse to go on.
+    """
+    reached = 0
+
+    def forward(t: int) -> float:
+        nonlocal reached
+        if t != reached:
+            raise AgentError(f"decision {t} was taken out of turn; the accounts stand at {reached}")
+        reached += 1
         return float(prices.fills[t])
 
-    def close(t: int) -> float:
-        return float(prices.closes[t])
+    def close() -> float:
+        return float(prices.closes[reached])
 
-    return fill_price, close
+    return forward, close

@@ -1,19 +1,31 @@
 """The trading environment, one account: gymnasium's contract over one window of a market."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from flagbench.errors import ConfigError
+from flagbench.errors import AgentError, ConfigError
 from flagbench.market.market import Market
 from flagbench.market.period import Period
 from flagbench.trading.accounts import Accounts
 from flagbench.trading.observation import BarView, Observation, bar_view, observation_space, observe
 from flagbench.trading.prices import WindowPrices, window_prices
 from flagbench.trading.protocol import Protocol
+
+
+class Episode(NamedTuple):
+    """Accounts in the middle of a window, and what shows them its next bar."""
+
+    accounts: Accounts
+    look: Callable[[int], BarView]
+    """Bar t; each once and in turn."""
+
+    def observe(self) -> list[Observation]:
+        """One observation an account of the bar that the accounts have reached; once a bar."""
+        return observe(self.look(self.accounts.t), self.accounts)
 
 
 class TradingEnv(gym.Env[Observation, int]):
@@ -36,16 +48,16 @@ class TradingEnv(gym.Env[Observation, int]):
     def __init__(self, market: Market, protocol: Protocol, period: Period) -> None:
         self.action_space = spaces.Discrete(3)  # type: ignore[assignment]
         self.observation_space = observation_space(protocol.lookback)  # type: ignore[assignment]
-        self._open, self._view = window_tape(market, protocol, period)
-        self._accounts: Accounts | None = None
+        self._open = window_tape(market, protocol, period)
+        self._episode: Episode | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin again at the window's first close, flat, with the initial cash."""
         super().reset(seed=seed, options=options)
-        self._accounts = self._open(1)
-        return observe(self._view(0), self._accounts)[0], {}
+        self._episode = self._open(1)
+        return self._episode.observe()[0], {}
 
     def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Fill the order at the protocol's price and mark the account at the next close.
@@ -57,24 +69,24 @@ class TradingEnv(gym.Env[Observation, int]):
         Raises:
             ConfigError: `step` before `reset` or after the end, or an action that is none.
         """
-        accounts = self._accounts
-        if accounts is None or accounts.is_over:
+        episode = self._episode
+        if episode is None or episode.accounts.is_over:
             raise ConfigError("`step` was called outside an episode", hint="call `reset` first")
         if not self.action_space.contains(action):
             raise ConfigError(f"{action!r} is no action", hint="0 sell, 1 hold, 2 buy")
-        marks = accounts.advance(np.array([action]))
-        observation = observe(self._view(accounts.t), accounts)[0]
+        marks = episode.accounts.advance(np.array([action]))
+        observation = episode.observe()[0]
         info = {"equity": float(marks.equity[0]), "redundant": bool(marks.redundant[0])}
-        return observation, float(marks.reward[0]), False, accounts.is_over, info
+        return observation, float(marks.reward[0]), False, episode.accounts.is_over, info
 
 
 def window_tape(
     market: Market, protocol: Protocol, period: Period, *, max_bars: int | None = None
-) -> tuple[Callable[[int], Accounts], Callable[[int], BarView]]:
-    """How to open accounts on a window, and how to look at its bar t.
+) -> Callable[[int], Episode]:
+    """How to begin an episode of so many accounts on a window.
 
-    The market and its prices live in the two closures only, so that no attribute of an environment
-    holds them.
+    The market and its prices live in closures only, so that no attribute of an environment holds them, and
+    what looks at bars moves forward only, one bar at a time.
 
     Args:
         market: what lies after the window is dropped.
@@ -93,13 +105,19 @@ def window_tape(
             prices.first_bar,
         )
 
-    def open_accounts(count: int) -> Accounts:
-        return Accounts(prices, protocol, accounts=count)
+    def begin(count: int) -> Episode:
+        seen = -1
 
-    def view(t: int) -> BarView:
-        return bar_view(known, prices.first_bar + t, lookback=protocol.lookback)
+        def look(t: int) -> BarView:
+            nonlocal seen
+            if t != seen + 1:
+                raise AgentError(f"bar {t} was looked at out of turn, after bar {seen}")
+            seen = t
+            return bar_view(known, prices.first_bar + t, lookback=protocol.lookback)
 
-    return open_accounts, view
+        return Episode(Accounts(prices, protocol, accounts=count), look)
+
+    return begin
 
 
 def make_env(

@@ -44,7 +44,7 @@ def rollout(act: "Callable[[Observation], object]", env: "TradingEnv", *, seed: 
             answer = act(observation)
         except FlagbenchError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise AgentError(
                 f"the agent failed after the bar of {dates[-1]}: {error!r}", hint=SEE_WHERE
             ) from error

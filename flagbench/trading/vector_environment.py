@@ -12,9 +12,8 @@ from flagbench.errors import ConfigError
 from flagbench.market.market import Market
 from flagbench.market.period import Period
 from flagbench.market.price_file import FloatArray
-from flagbench.trading.accounts import Accounts
-from flagbench.trading.environment import named_window, window_tape
-from flagbench.trading.observation import Observation, observation_space, observe
+from flagbench.trading.environment import Episode, named_window, window_tape
+from flagbench.trading.observation import Observation, observation_space
 from flagbench.trading.portfolio import BoolArray, IntArray
 from flagbench.trading.protocol import Protocol
 
@@ -63,8 +62,8 @@ class VectorTradingEnv(VectorEnv[Batch, IntArray, npt.NDArray[Any]]):
         self.single_observation_space = observation_space(protocol.lookback)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._open, self._view = window_tape(market, protocol, period, max_bars=max_bars)
-        self._accounts: Accounts | None = None
+        self._open = window_tape(market, protocol, period, max_bars=max_bars)
+        self._episode: Episode | None = None
 
     def reset(
         self,
@@ -73,8 +72,8 @@ class VectorTradingEnv(VectorEnv[Batch, IntArray, npt.NDArray[Any]]):
         options: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> tuple[Batch, dict[str, Any]]:
         """Begin all episodes again; there is no chance in the environment, so seeds change nothing."""
-        self._accounts = self._open(self.num_envs)
-        return stack(observe(self._view(0), self._accounts)), {}
+        self._episode = self._open(self.num_envs)
+        return stack(self._episode.observe()), {}
 
     def step(self, actions: IntArray) -> tuple[Batch, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
         """Advance all accounts by one bar.
@@ -86,22 +85,22 @@ class VectorTradingEnv(VectorEnv[Batch, IntArray, npt.NDArray[Any]]):
         Raises:
             ConfigError: `step` before `reset`, or actions that are none.
         """
-        accounts = self._accounts
-        if accounts is None:
+        episode = self._episode
+        if episode is None:
             raise ConfigError("`step` was called outside an episode", hint="call `reset` first")
         chosen = np.asarray(actions)
         if chosen.shape != (self.num_envs,) or not np.isin(chosen, (0, 1, 2)).all():
             raise ConfigError(
                 f"{chosen!r} is no set of {self.num_envs} actions", hint="0 sell, 1 hold, 2 buy"
             )
-        marks = accounts.advance(chosen)
-        observations = observe(self._view(accounts.t), accounts)
-        over = np.full(self.num_envs, accounts.is_over)
+        marks = episode.accounts.advance(chosen)
+        observations = episode.observe()
+        over = np.full(self.num_envs, episode.accounts.is_over)
         info: dict[str, Any] = {"equity": marks.equity, "redundant": marks.redundant}
-        if accounts.is_over:
+        if episode.accounts.is_over:
             info |= {"final_obs": _objects(observations), "_final_obs": over.copy()}
-            self._accounts = self._open(self.num_envs)
-            observations = observe(self._view(0), self._accounts)
+            self._episode = self._open(self.num_envs)
+            observations = self._episode.observe()
         return stack(observations), marks.reward, np.zeros(self.num_envs, np.bool_), over, info
 
 

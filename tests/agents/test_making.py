@@ -169,7 +169,7 @@ def test_a_param_of_a_type_that_no_setting_has_can_only_keep_its_default(written
 
 def test_a_constructor_that_fails_is_reported_with_its_cause(written: Written) -> None:
     plan = written.plan("", body="    def __init__(self): raise ValueError('no luck')\n")
-    with pytest.raises(AgentError, match=r"could not be built: ValueError\('no luck'\)") as caught:
+    with pytest.raises(AgentError, match=r"failed in `__init__`: ValueError\('no luck'\)") as caught:
         plan.make()
     assert isinstance(caught.value.__cause__, ValueError)
 

@@ -206,7 +206,7 @@ class Misspelt(Mute):
 
 BROKEN_AGENTS = [
     ("NoAct", "`mine.py:NoAct` has no method `act`", "docs/agents.md"),
-    ("Unbuilt", "could not be built: ValueError('no luck')", SEE_WHERE),
+    ("Unbuilt", "failed in `__init__`: ValueError('no luck')", SEE_WHERE),
     ("Forgetful", "failed in `reset`: ValueError('no luck')", SEE_WHERE),
     ("Crashing", "the agent failed after the bar of 2020-01-29: ValueError('no luck')", SEE_WHERE),
     ("Misspelt", "cannot be read: name 'Widht' is not defined", None),

@@ -40,3 +40,9 @@ def test_a_seed_cannot_be_there_twice(text: str) -> None:
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=8, unique=True))
 def test_a_list_of_seeds_reads_back(seeds: list[int]) -> None:
     assert parse_seeds(",".join(map(str, seeds))) == tuple(seeds)
+
+
+@pytest.mark.parametrize("text", ["4294967296", "5000000000", "0-99999999999", "1-20000"])
+def test_seeds_beyond_reason_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="seeds lie below 4294967296"):
+        parse_seeds(text)

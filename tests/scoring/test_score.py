@@ -232,3 +232,13 @@ def test_a_position_beyond_one_is_refused(synthetic_market: "MarketFactory") -> 
     positions[2] = 0.5
     with pytest.raises(ConfigError, match=r"position 0\.5 of bar 2"):
         score_positions(market, period, positions)
+
+
+def test_actions_behind_positions_are_counted(synthetic_market: "MarketFactory") -> None:
+    market = synthetic_market([100.0 + day for day in range(20)])
+    period = market.asset.windows.test
+    decisions = len(market.bar_range(period)) - 1
+    actions = np.full(decisions, Action.HOLD)
+    actions[:5] = [Action.SELL, Action.BUY, Action.BUY, UNPARSED, Action.SELL]
+    found = score_positions(market, period, positions_of(actions), actions=actions)
+    assert (found.redundant, found.unparsed) == (2, 1)

@@ -110,10 +110,17 @@ def test_the_bar_is_named_even_where_the_agent_emptied_the_observation(env: Trad
         rollout(fail, env, seed=0)
 
 
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
-def test_an_interruption_passes_through(interruption: type[BaseException], env: TradingEnv) -> None:
+def test_an_interruption_passes_through(env: TradingEnv) -> None:
     def interrupt(_: Observation) -> int:
-        raise interruption
+        raise KeyboardInterrupt
 
-    with pytest.raises(interruption):
+    with pytest.raises(KeyboardInterrupt):
         rollout(interrupt, env, seed=0)
+
+
+def test_an_agent_cannot_end_the_process(env: TradingEnv) -> None:
+    def leave(_: Observation) -> int:
+        raise SystemExit(0)
+
+    with pytest.raises(AgentError, match=r"failed after the bar of .*SystemExit"):
+        rollout(leave, env, seed=0)
