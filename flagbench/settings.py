@@ -1,16 +1,16 @@
 """YAML and command-line settings into checked, frozen objects, with errors a person can act on."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flagbench.errors import ConfigError
+from flagbench.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
-    from pathlib import Path
 
 
 class Settings(BaseModel):
@@ -64,6 +64,28 @@ def _unknown_setting(model: type[BaseModel], field: str, origin: str) -> ConfigE
     near = get_close_matches(field.rpartition(".")[2], known, n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
     return ConfigError(f"{origin}: unknown setting `{field}`", hint=hint)
+
+
+def read_installed(
+    model: type[SettingsType], name: str, *, kind: str, installed: "Mapping[str, Traversable]"
+) -> SettingsType:
+    """The installed thing of that id, or one described by a YAML file of the user's.
+
+    Args:
+        model: what to build.
+        name: an id, or a path that ends in `.yaml` or `.yml`.
+        kind: what it is called where the id is unknown.
+        installed: YAML files by id.
+
+    Raises:
+        UnknownNameError: no such id.
+        ConfigError: the YAML file is broken.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return read_yaml(model, Path(name))
+    if name not in installed:
+        raise UnknownNameError(kind, name, installed)
+    return read_yaml(model, installed[name])
 
 
 def read_yaml(model: type[SettingsType], path: "Path | Traversable") -> SettingsType:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from flagbench.agents.backbone_name import has_random_weights
 from flagbench.agents.training import TrainingMonitor
 from flagbench.cli.printing import print_json
 from flagbench.cli.seeds import parse_seeds
@@ -74,7 +75,7 @@ def _progress(planned: Plan, seed: int) -> Any:
 
 def _say_what_is_random(planned: Plan) -> None:
     backbone = planned.agent.params.get("backbone")
-    if isinstance(backbone, str) and backbone.split(":", 1)[0] == "random" and is_main_process():
+    if has_random_weights(backbone) and is_main_process():
         print(
             f"note: `{backbone}` has random weights: it has read nothing, and its scores say nothing of FLAG",
             file=sys.stderr,

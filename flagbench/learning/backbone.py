@@ -7,10 +7,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from flagbench.agents.backbone_name import parse_backbone
 from flagbench.errors import ConfigError
 from flagbench.learning.weights import weights_sha256
-
-RANDOM = "random"
 
 
 class Backbone(NamedTuple):
@@ -36,15 +35,14 @@ def load_backbone(name: str, *, seed: int) -> Backbone:
     Raises:
         ConfigError: a folder that is no model, or a hub id that cannot be fetched.
     """
-    if name == RANDOM:
+    source, is_random = parse_backbone(name)
+    if source is None:
         from flagbench.learning.random_backbone import make_random_backbone
 
         model: PreTrainedModel
         model, tokenizer = make_random_backbone(seed=seed)
     else:
-        kind, colon, source = name.partition(":")
-        is_random = bool(colon) and kind == RANDOM
-        model, tokenizer = _loaded(source if is_random else name, is_random=is_random, seed=seed)
+        model, tokenizer = _loaded(source, is_random=is_random, seed=seed)
     model.eval()  # for good: dropout 0 (paper, table 3)
     model.config.use_cache = False
     limits = [model.config.max_position_embeddings, tokenizer.model_max_length]
@@ -52,11 +50,6 @@ def load_backbone(name: str, *, seed: int) -> Backbone:
     tokenizer.model_max_length = int(1e30)  # prompts are cut to fit by the prompt writer, which counts
     revision = getattr(model.config, "_commit_hash", None)  # transformers keeps it nowhere public
     return Backbone(model, tokenizer, max_tokens, weights_sha256(model.named_parameters()), revision)
-
-
-def is_random(name: str) -> bool:
-    """Whether a backbone's name means random weights."""
-    return name.split(":", 1)[0] == RANDOM
 
 
 def _loaded(source: str, *, is_random: bool, seed: int) -> tuple[PreTrainedModel, Any]:

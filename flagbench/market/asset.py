@@ -1,16 +1,15 @@
 """An asset: what it is, which windows are used, where its files lie and where they come from."""
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from flagbench.errors import ConfigError, UnknownNameError
+from flagbench.errors import ConfigError
 from flagbench.market.period import Period
 from flagbench.market.replica_params import ReplicaParams
 from flagbench.registry import task_files
-from flagbench.settings import Settings, read_yaml
+from flagbench.settings import Settings, read_installed
 
 
 def _period(value: object) -> Period:
@@ -96,9 +95,4 @@ def load_asset(name: str) -> Asset:
         UnknownNameError: no such asset.
         ConfigError: the YAML file is broken.
     """
-    if name.endswith((".yaml", ".yml")):
-        return read_yaml(Asset, Path(name))
-    installed = task_files("assets")
-    if name not in installed:
-        raise UnknownNameError("asset", name, installed)
-    return read_yaml(Asset, installed[name])
+    return read_installed(Asset, name, kind="asset", installed=task_files("assets"))

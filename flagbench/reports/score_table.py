@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from flagbench.agents.backbone_name import has_random_weights
 from flagbench.registry import load_metrics
 from flagbench.scoring.metric import Unit
 
@@ -103,7 +104,7 @@ def run_heading(record: Mapping[str, Any]) -> list[str]:
     backbone = record["params"].get("backbone")
     who = f"{record['agent']} on {asset['id']}{replica} ({asset['name']})"
     if backbone:
-        weights = ", random weights: says nothing of a trained model" if _is_random(backbone) else ""
+        weights = ", random weights: says nothing of a trained model" if has_random_weights(backbone) else ""
         who += f", backbone {backbone}{weights}"
     rules = (
         f"protocol {protocol['id']} v{protocol['version']}: fill {protocol['fill'][asset['asset_class']]}, "
@@ -119,7 +120,3 @@ def run_heading(record: Mapping[str, Any]) -> list[str]:
             f"on {record['observed']['processes']} process(es), {record['observed']['device']}"
         )
     return lines
-
-
-def _is_random(backbone: str) -> bool:
-    return backbone.split(":", 1)[0] == "random"

@@ -1,13 +1,11 @@
 """A protocol: the rules under which every agent of a comparison trades and is scored."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flagbench.errors import UnknownNameError
 from flagbench.registry import task_files
-from flagbench.settings import Settings, read_yaml
+from flagbench.settings import Settings, read_installed
 
 FillPrice = Literal["next_open", "next_close"]
 Scoring = Literal["standard", "paper", "investorbench"]
@@ -71,9 +69,4 @@ def load_protocol(name: str) -> Protocol:
         UnknownNameError: no such protocol.
         ConfigError: the YAML file is broken.
     """
-    if name.endswith((".yaml", ".yml")):
-        return read_yaml(Protocol, Path(name))
-    installed = task_files("protocols")
-    if name not in installed:
-        raise UnknownNameError("protocol", name, installed)
-    return read_yaml(Protocol, installed[name])
+    return read_installed(Protocol, name, kind="protocol", installed=task_files("protocols"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from flagbench.errors import ConfigError
-from flagbench.learning.backbone import is_random, load_backbone
+from flagbench.learning.backbone import load_backbone
 from flagbench.learning.random_backbone import make_random_backbone, make_tokenizer
 
 
@@ -63,12 +63,6 @@ def test_weights_in_pickles_are_refused(folder: Path, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(ConfigError, match="cannot be loaded"):
         load_backbone(str(tmp_path), seed=0)
-
-
-def test_names_of_random_backbones() -> None:
-    assert is_random("random")
-    assert is_random("random:folder")
-    assert not is_random("randomised/model")
 
 
 def test_the_random_backbones_tokenizer_can_write_any_text() -> None:
