@@ -6,6 +6,7 @@ FlagbenchError            the command line prints `error: …` and `hint: …` a
 ├── UnknownNameError      no agent, asset, protocol or metric of that name
 ├── DuplicateNameError    two owners claim one name
 ├── MarketDataError       prices or text are missing or broken
+├── ComparabilityError    scores of different markets or rules would stand in one table
 ├── AgentError            an agent crashed or could not be built
 └── RecordError           a run directory or ledger is missing, broken or altered
 ```
@@ -64,6 +65,10 @@ class DuplicateNameError(FlagbenchError):
 
 class MarketDataError(FlagbenchError):
     """Prices or text that are missing or break a rule: which file, first bad row, what is allowed."""
+
+
+class ComparabilityError(FlagbenchError):
+    """Scores that would stand in one table, but come of different markets or rules."""
 
 
 class AgentError(FlagbenchError):

@@ -1,28 +1,47 @@
-"""`flagbench data export`."""
+"""`flagbench data`."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from flagbench.cli.stand_in import check_replica, warn_of_stand_in
 from flagbench.errors import ConfigError
 from flagbench.market.asset import load_asset
 from flagbench.market.exporting import export_market
 from flagbench.market.loading import resolve_market
-from flagbench.market.replica import draw_replica, parse_replica, realised_signal
+from flagbench.market.replica import ReplicaSpec, draw_replica, parse_replica, realised_signal
 
 
 def data_command(arguments: argparse.Namespace) -> None:
+    """Fetch markets or write one as files."""
+    if arguments.data_command == "fetch":
+        from flagbench.cli.data_fetch import fetch_command
+
+        fetch_command(arguments)
+    else:
+        _export(arguments)
+
+
+def _export(arguments: argparse.Namespace) -> None:
     """Write a market as files and print the data folder last."""
     if arguments.asset.endswith(".csv"):
         raise ConfigError("a CSV of bars is a file already; name an asset to export")
-    market = resolve_market(arguments.asset, data=arguments.data, periods_per_year=arguments.periods)
+    market = resolve_market(
+        arguments.asset,
+        data=arguments.data,
+        periods_per_year=arguments.periods,
+        fallback=not arguments.no_replica,
+    )
+    check_replica(market, refused=arguments.no_replica)
+    warn_of_stand_in(market)
     folder = export_market(market, Path(arguments.out))
     windows = market.asset.windows
     print(f"{market.label}: {len(market.dates)} bars, {len(market.text)} texts")
     print(f"train {windows.train}, test {windows.test}")
     print(f"content hash {market.sha256}")
-    if arguments.data is not None and market.kind == "replica" and arguments.data.startswith("replica"):
-        signal = realised_signal(draw_replica(load_asset(arguments.asset), parse_replica(arguments.data)))
+    spec = str(ReplicaSpec()) if market.stands_in else arguments.data or ""
+    if spec.split(":", 1)[0] == "replica":
+        signal = realised_signal(draw_replica(load_asset(arguments.asset), parse_replica(spec)))
         print(
             f"correlation of tone with what its order earns: {signal.planted:.3f} on innovations, "
             f"{signal.raw:.3f} on returns, {signal.decisions} decisions",

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from flagbench.errors import ConfigError
 from flagbench.market.period import Period
@@ -24,6 +24,7 @@ def _period(value: object) -> Period:
     raise ValueError("two ISO dates are expected, such as 2020-07-01:2020-09-30")
 
 
+ISO_DATE = r"\d{4}-\d{2}-\d{2}"
 PeriodField = Annotated[Period, BeforeValidator(_period), PlainSerializer(str, when_used="json")]
 
 
@@ -55,15 +56,32 @@ class Source(Settings):
     """One public file from which a file of the asset is made, pinned."""
 
     makes: list[str]
-    repository: str
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+    """Owner and name on GitHub."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     path: str
     licence: str
     size: Annotated[int, Field(gt=0)]
     """In bytes."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    rows: str | None = None
-    """Which dates of it are used; null for all."""
+    days_later: int = 0
+    """How many days its labels are moved forward, before `rows` is asked."""
+    rows: Annotated[str, Field(pattern=rf"^({ISO_DATE})?\.\.({ISO_DATE})?$")] | None = None
+    """Which dates of it are used, such as `2021-01-01..2023-06-30`, either end open; null for all."""
+    volume: bool = True
+    """Whether its volume is used; if not, volume is left empty."""
+
+    @field_validator("repository", "path")
+    @classmethod
+    def _stays_below_its_folder(cls, value: str) -> str:
+        if value.startswith("/") or "\\" in value or not {"", ".", ".."}.isdisjoint(value.split("/")):
+            raise ValueError("a relative path is expected, with no `.` or `..` in it")
+        return value
+
+    def covers(self, day: str) -> bool:
+        """Whether the row of an ISO date is used."""
+        first, _, last = (self.rows or "..").partition("..")
+        return first <= day and (not last or day <= last)
 
 
 class Asset(Settings):
@@ -78,6 +96,8 @@ class Asset(Settings):
     windows: Windows
     files: Files
     sources: tuple[Source, ...] = ()
+    content_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Content hash of the market that is built from the sources alone; null where it is not known."""
     replica: ReplicaParams | None = None
     """What a drawn market that looks like the asset is drawn with; null where none can be drawn."""
     notes: str = ""

@@ -5,7 +5,6 @@ prices; and `market.json`, which says what kind of market it is. Read back, it h
 """
 
 import csv
-import gzip
 import json
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +16,7 @@ from flagbench.errors import MarketDataError
 from flagbench.market.asset import Windows
 from flagbench.market.market import Market
 from flagbench.market.price_file import OHLC
+from flagbench.market.text_file import write_text
 from flagbench.settings import Settings, parse
 
 MARKER = "market.json"
@@ -27,7 +27,8 @@ class ExportedMarket(Settings):
 
     kind: Literal["market", "replica"]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    windows: Windows
+    windows: Windows | None = None
+    """Null: those of the asset."""
     investorbench: bool
     """Whether InvestorBench's prices lie beside it."""
 
@@ -53,20 +54,23 @@ def export_market(market: Market, folder: Path) -> Path:
         _write_prices(market, place / "prices.csv")
         if market.investorbench is not None:
             _write_investorbench(market, place / "prices_investorbench.csv")
-        lines = (json.dumps(item._asdict(), ensure_ascii=False) + "\n" for item in market.text)
-        # No name and no time inside, so that equal markets are equal files.
-        (place / "text.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
-        marker = ExportedMarket(
-            kind=market.kind,
-            sha256=market.sha256,
-            windows=market.asset.windows,
-            investorbench=market.investorbench is not None,
-        )
-        text = json.dumps(marker.model_dump(mode="json"), indent=2)
-        (place / MARKER).write_text(text + "\n", encoding="utf-8")
+        write_text(market.text, place / "text.jsonl.gz")
+        write_marker(market, place, windows=market.asset.windows)
     except OSError as error:
         raise MarketDataError(f"{place} cannot be written: {error}") from error
     return folder
+
+
+def write_marker(market: Market, place: Path, *, windows: Windows | None) -> None:
+    """Write the `market.json` of files that hold a market; without windows the asset's own are read."""
+    marker = ExportedMarket(
+        kind=market.kind,
+        sha256=market.sha256,
+        windows=windows,
+        investorbench=market.investorbench is not None,
+    )
+    text = json.dumps(marker.model_dump(mode="json", exclude_none=True), indent=2)
+    (place / MARKER).write_text(text + "\n", encoding="utf-8")
 
 
 def read_marker(place: Path) -> ExportedMarket | None:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from flagbench.errors import ConfigError, MarketDataError
-from flagbench.market.asset import Asset, Calendar, Files, Windows, load_asset
-from flagbench.market.exporting import ExportedMarket, read_marker
+from flagbench.market.asset import Asset, Calendar, Files, Windows, asset_names, load_asset
+from flagbench.market.exporting import MARKER, ExportedMarket, read_marker
 from flagbench.market.market import Market, content_hash
 from flagbench.market.period import Period
 from flagbench.market.price_file import OHLC, DateArray, FloatArray, PriceTable, read_price_table
-from flagbench.market.replica import make_replica, parse_replica
+from flagbench.market.replica import ReplicaSpec, make_replica, parse_replica
 from flagbench.market.sessions import infer_exchange, sessions_between
 from flagbench.market.text_file import TextItem, read_text
 
@@ -28,26 +28,23 @@ class DataFolder(NamedTuple):
     named_by: str
 
 
+def cache_folder() -> Path:
+    """Where `flagbench data fetch` puts markets, and where they are looked for when no folder is named."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("flagbench") / "data"
+
+
 def data_folder(data: str | None = None) -> DataFolder:
     """Where market files are looked for: `data`, else `FLAGBENCH_DATA`, else the user's cache folder.
 
-    Raises:
-        MarketDataError: the folder does not exist.
+    The folder need not exist.
     """
     if data is not None:
-        folder = DataFolder(Path(data), "--data")
-    elif os.environ.get("FLAGBENCH_DATA"):
-        folder = DataFolder(Path(os.environ["FLAGBENCH_DATA"]), "FLAGBENCH_DATA")
-    else:
-        from platformdirs import user_cache_path
-
-        folder = DataFolder(user_cache_path("flagbench") / "data", "the user's cache folder")
-    if not folder.path.is_dir():
-        raise MarketDataError(
-            f"no market data: {folder.path} ({folder.named_by}) is no folder",
-            hint="point FLAGBENCH_DATA or --data to a folder that holds market/<ASSET>/prices.csv",
-        )
-    return folder
+        return DataFolder(Path(data), "--data")
+    if os.environ.get("FLAGBENCH_DATA"):
+        return DataFolder(Path(os.environ["FLAGBENCH_DATA"]), "FLAGBENCH_DATA")
+    return DataFolder(cache_folder(), "the user's cache folder")
 
 
 def load_market(asset: Asset, *, data: str | None = None) -> Market:
@@ -58,10 +55,16 @@ def load_market(asset: Asset, *, data: str | None = None) -> Market:
         data: a folder; see `data_folder`.
 
     Raises:
-        MarketDataError: a file is missing or breaks a rule.
+        MarketDataError: the folder or a file is missing, or a file breaks a rule.
     """
     folder = data_folder(data)
     root = folder.path / "market"
+    if not folder.path.is_dir():
+        raise MarketDataError(
+            f"no market data: {folder.path} ({folder.named_by}) is no folder",
+            hint="point FLAGBENCH_DATA or --data to a folder that holds market/<ASSET>/prices.csv"
+            + _fetching(asset, folder),
+        )
     marker = read_marker(root / asset.id)
     if marker is not None:
         return _exported(asset, marker, root)
@@ -70,7 +73,7 @@ def load_market(asset: Asset, *, data: str | None = None) -> Market:
         raise MarketDataError(
             f"no prices of {asset.id}: {prices} does not exist",
             hint=f"the data folder {folder.path} was named by {folder.named_by}; "
-            "it must hold market/<ASSET>/prices.csv",
+            f"it must hold market/<ASSET>/prices.csv{_fetching(asset, folder)}",
         )
     table = read_price_table(prices, required=(*OHLC, "adj_close"), optional=("volume",))
     _check_sessions(table.dates, asset.calendar.exchange, prices)
@@ -81,23 +84,57 @@ def load_market(asset: Asset, *, data: str | None = None) -> Market:
     return _market(asset, table, investorbench=investorbench, text=text)
 
 
-def _exported(asset: Asset, marker: ExportedMarket, root: Path) -> Market:
-    """A market that `flagbench data export` wrote; it has its own kind and windows."""
+def fetch_command(asset: Asset, folder: Path | None = None) -> str | None:
+    """What to type to get an installed asset's files into a folder; None where its file names no sources."""
+    if not asset.sources or asset.id not in asset_names():
+        return None
+    out = "" if folder in (None, cache_folder()) else f" --out {folder}"
+    return f"flagbench data fetch {asset.id}{out}"
+
+
+def _fetching(asset: Asset, folder: DataFolder) -> str:
+    """The end of a hint where files are missing."""
+    command = fetch_command(asset, folder.path)
+    return f"; to get them: {command}" if command else ""
+
+
+def _has_market(asset: Asset, folder: Path) -> bool:
+    root = folder / "market"
+    return (root / asset.id / MARKER).is_file() or (root / asset.files.prices).is_file()
+
+
+def read_layout(asset: Asset, root: Path, *, investorbench: bool) -> Market:
+    """Read `prices.csv` and `text.jsonl.gz` of `<root>/<ASSET>`, whatever the asset's file calls them.
+
+    Args:
+        asset: its calendar is held against the bars.
+        root: the folder `market` of a data folder.
+        investorbench: whether `prices_investorbench.csv` is read too.
+
+    Raises:
+        MarketDataError: a file is missing or breaks a rule.
+    """
     files = Files(
         prices=f"{asset.id}/prices.csv",
-        investorbench=f"{asset.id}/prices_investorbench.csv" if marker.investorbench else None,
+        investorbench=f"{asset.id}/prices_investorbench.csv" if investorbench else None,
         text=f"{asset.id}/text.jsonl.gz",
     )
     table = read_price_table(root / files.prices, required=(*OHLC, "adj_close"), optional=("volume",))
-    investorbench = _aligned(root / files.investorbench, table.dates) if files.investorbench else None
+    _check_sessions(table.dates, asset.calendar.exchange, root / files.prices)
+    published = _aligned(root / files.investorbench, table.dates) if files.investorbench else None
     text = read_text(root / f"{asset.id}/text.jsonl.gz")
-    described = asset.model_copy(update={"windows": marker.windows, "files": files})
-    market = replace(_market(described, table, investorbench=investorbench, text=text), kind=marker.kind)
+    return _market(asset.model_copy(update={"files": files}), table, investorbench=published, text=text)
+
+
+def _exported(asset: Asset, marker: ExportedMarket, root: Path) -> Market:
+    """A market that flagbench wrote; it has its own kind, and perhaps its own windows."""
+    described = asset.model_copy(update={"windows": marker.windows or asset.windows})
+    market = replace(read_layout(described, root, investorbench=marker.investorbench), kind=marker.kind)
     if market.sha256 != marker.sha256:
         raise MarketDataError(
-            f"{root / asset.id}: the files are not those that were exported: their content hash is "
+            f"{root / asset.id}: the files are not those that were written: their content hash is "
             f"{market.sha256[:12]}, market.json says {marker.sha256[:12]}",
-            hint="export it again",
+            hint="remove them, and export or fetch them again",
         )
     return market
 
@@ -138,6 +175,7 @@ def resolve_market(
     train: Period | None = None,
     test: Period | None = None,
     periods_per_year: int | None = None,
+    fallback: bool = False,
 ) -> Market:
     """The market behind `--asset`: an installed asset's id, an asset YAML, or a CSV of bars.
 
@@ -148,6 +186,9 @@ def resolve_market(
         train: training window instead of the asset's own.
         test: test window instead of the asset's own.
         periods_per_year: instead of the calendar's.
+        fallback: whether the replica with default parameters stands in where no folder is named and the
+            user's cache folder does not hold the asset. The market then has `stands_in`: whoever asks for
+            it must tell the user.
 
     Raises:
         ConfigError: a CSV without windows, windows that overlap, or no positive number of periods.
@@ -166,6 +207,9 @@ def resolve_market(
     elif data is not None and data.split(":", 1)[0] == "replica":
         asset = _with_overrides(load_asset(name), train, test, periods_per_year)
         market = make_replica(asset, parse_replica(data))
+    elif fallback and data is None and _needs_stand_in(load_asset(name)):
+        asset = _with_overrides(load_asset(name), train, test, periods_per_year)
+        market = replace(make_replica(asset, ReplicaSpec()), stands_in=True)
     else:
         read = load_market(load_asset(name), data=None if data == "market" else data)
         market = replace(read, asset=_with_overrides(read.asset, train, test, periods_per_year))
@@ -175,6 +219,12 @@ def resolve_market(
             f"the training window {windows.train} must end before the test window {windows.test} begins"
         )
     return market
+
+
+def _needs_stand_in(asset: Asset) -> bool:
+    """Whether no folder is named, the cache does not hold the asset, and a replica of it can be drawn."""
+    is_named = bool(os.environ.get("FLAGBENCH_DATA"))
+    return not is_named and asset.replica is not None and not _has_market(asset, cache_folder())
 
 
 def _with_overrides(

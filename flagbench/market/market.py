@@ -30,6 +30,7 @@ class Market:
         text: items sorted by date.
         kind: whether the prices are real or generated.
         sha256: content hash; a market cut by `until` keeps the hash of the whole.
+        stands_in: whether it is a replica that nobody asked for, drawn because no data was found.
     """
 
     asset: Asset
@@ -40,6 +41,7 @@ class Market:
     text: tuple[TextItem, ...]
     kind: Literal["market", "replica"]
     sha256: str
+    stands_in: bool = False
 
     def __post_init__(self) -> None:
         for array in (self.dates, self.bars, self.adjusted_close, self.investorbench):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,13 @@ def read_text(path: Path) -> tuple[TextItem, ...]:
         raise MarketDataError(f"{path} is no gzip file of UTF-8 text: {error}") from error
     items = [_item(line, path, number) for number, line in enumerate(lines, start=1) if line.strip()]
     return tuple(sorted((item for item in items if item is not None), key=lambda item: item.date))
+
+
+def write_text(items: Iterable[TextItem], path: Path) -> None:
+    """Write a `text.jsonl.gz` that `read_text` reads back; equal items give equal files."""
+    lines = (json.dumps(item._asdict(), ensure_ascii=False) + "\n" for item in items)
+    # No name and no time inside, so that equal texts are equal files.
+    path.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
 
 
 def _item(line: str, path: Path, number: int) -> TextItem | None:

@@ -8,7 +8,7 @@ from flagbench.errors import SEE_WHERE
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine, Outcome
 
-RANDOM_FLAG = ("--agent", "flag", "--backbone", "random")
+RANDOM_FLAG = ("--agent", "flag", "--backbone", "random", "--knowledge", "none")
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(
 
 
 WRONG_PARAMS = [
-    (("--agent", "flag"), "agent `flag` needs `backbone`", "--backbone"),
+    (("--agent", "random", "--knowledge", "basic"), "suite `basic`", "did you mean `basics`?"),
     (("--agent", "random", "--set", "bars=3"), "unknown `random` param `bars`", "known: none"),
     (("--agent", "random", "--set", "bars"), "`--set bars` is no assignment", "--set name=value"),
     (("--agent", "random", "--backbone", "random"), "agent `random` has no backbone", "leave out --backbone"),
@@ -138,14 +138,15 @@ def test_a_price_file_alone_says_that_windows_are_needed(
     assert_refused(outcome, "a CSV as asset needs both windows", "add --train ")
 
 
-def test_without_data_the_user_is_told_how_to_point_to_it(
+def test_without_data_and_replica_the_user_is_told_how_to_get_or_point_to_it(
     flagbench: "CommandLine", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FLAGBENCH_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "nowhere")
     monkeypatch.setenv("HOME", "nowhere")
-    outcome = flagbench("run", "--agent", "random", "--asset", "TSLA")
+    outcome = flagbench("run", "--agent", "random", "--asset", "TSLA", "--no-replica")
     assert_refused(outcome, "no market data: ", "point FLAGBENCH_DATA or --data to a folder")
+    assert_refused(outcome, "no market data: ", "to get them: flagbench data fetch TSLA")
 
 
 @pytest.mark.parametrize("named_by", ["--data", "FLAGBENCH_DATA"])
@@ -158,6 +159,7 @@ def test_a_data_folder_without_the_asset_is_named_with_who_named_it(
     outcome = flagbench("run", "--agent", "random", "--asset", "TSLA", *given)
     hint = f"the data folder empty was named by {named_by}; it must hold market/<ASSET>/prices.csv"
     assert_refused(outcome, "no prices of TSLA: ", hint)
+    assert_refused(outcome, "no prices of TSLA: ", "to get them: flagbench data fetch TSLA --out empty")
 
 
 @pytest.mark.parametrize("backbone", ["papers", "random:papers", "./nowhere"])

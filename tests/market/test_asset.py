@@ -68,6 +68,28 @@ def test_a_user_describes_an_asset_in_a_file_and_leaves_out_what_does_not_exist(
     assert asset.sources[0].rows is None
 
 
+@pytest.mark.parametrize(
+    ("rows", "covered"),
+    [
+        ("", [True, True, True]),
+        ("    rows: '..2020-07-01'\n", [True, True, False]),
+        ("    rows: '2020-07-01..2020-07-01'\n", [False, True, False]),
+        ("    rows: '2020-07-01..'\n", [False, True, True]),
+    ],
+)
+def test_a_source_covers_the_dates_of_its_rows_both_ends_included(
+    tmp_path: Path, rows: str, covered: list[bool]
+) -> None:
+    source = load_asset(str(gold(tmp_path, without="    size:", become=f"{rows}    size:"))).sources[0]
+    assert [source.covers(day) for day in ("2020-06-30", "2020-07-01", "2020-07-02")] == covered
+
+
+@pytest.mark.parametrize("path", ["/etc/gold.csv", "../gold.csv", "a/../../gold.csv", "a//b.csv", "a\\b.csv"])
+def test_the_path_of_a_source_stays_below_its_repository(tmp_path: Path, path: str) -> None:
+    error = refused(gold(tmp_path, without="path: gold.csv", become=f"path: '{path}'"))
+    assert "`sources.0.path`: Value error, a relative path is expected" in error.message
+
+
 def test_a_window_may_be_two_yaml_dates(tmp_path: Path) -> None:
     path = gold(tmp_path, without="2020-07-01:2020-09-30", become="[2020-07-01, 2020-09-30]")
     assert load_asset(str(path)) == load_asset(str(gold(tmp_path)))
@@ -123,6 +145,9 @@ def test_an_asset_is_read_back_from_what_it_dumps(tmp_path: Path) -> None:
         ),
         ("commit: 0123456", "commit: main", "`sources.0.commit`: String should match pattern"),
         ("sha256: 0", "sha256: Z", "`sources.0.sha256`: String should match pattern"),
+        ("somebody/metals", "metals", "`sources.0.repository`: String should match pattern"),
+        ("somebody/metals", "somebody/..", "`sources.0.repository`: Value error, a relative path"),
+        ("size: 10", "size: 10\n    rows: 2020..", "`sources.0.rows`: String should match pattern"),
         ("size: 10", "size: 0", "`sources.0.size`: Input should be greater than 0, given 0"),
     ],
 )

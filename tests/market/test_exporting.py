@@ -61,7 +61,7 @@ def test_files_that_were_changed_after_the_export_are_refused(tmp_path: Path) ->
     cells = lines[5].split(",")
     cells[-1] = "1.0"
     prices.write_text("\n".join([*lines[:5], ",".join(cells), *lines[6:]]) + "\n")
-    with pytest.raises(MarketDataError, match="not those that were exported"):
+    with pytest.raises(MarketDataError, match="not those that were written"):
         load_market(load_asset("TSLA"), data=str(tmp_path))
 
 

@@ -11,9 +11,11 @@ import pytest
 from flagbench.errors import ConfigError, MarketDataError, UnknownNameError
 from flagbench.market import loading
 from flagbench.market.asset import load_asset
+from flagbench.market.exporting import export_market
 from flagbench.market.loading import load_market, resolve_market
 from flagbench.market.market import Market
 from flagbench.market.period import Period
+from flagbench.trading.environment import named_window
 
 # The sessions of New York around the fourth of July 2020, which was kept on the 3rd, a Friday.
 SESSIONS = ["2020-06-30", "2020-07-01", "2020-07-02", "2020-07-06", "2020-07-07", "2020-07-08"]
@@ -178,12 +180,88 @@ def test_a_folder_that_is_named_but_missing_is_no_reason_to_ask_the_next(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLAGBENCH_DATA", str(folder))
+    nowhere = folder / "nowhere"
+    hint = "point FLAGBENCH_DATA or --data to a folder that holds market/<ASSET>/prices.csv"
     with pytest.raises(MarketDataError) as caught:
-        loading.data_folder(str(folder / "nowhere"))
-    assert caught.value.message == f"no market data: {folder / 'nowhere'} (--data) is no folder"
-    assert caught.value.hint == (
-        "point FLAGBENCH_DATA or --data to a folder that holds market/<ASSET>/prices.csv"
-    )
+        resolve_market(str(folder.parent / "GOLD.yaml"), data=str(nowhere))
+    assert caught.value.message == f"no market data: {nowhere} (--data) is no folder"
+    assert caught.value.hint == hint  # its file names no public sources
+    with pytest.raises(MarketDataError) as caught:
+        resolve_market("TSLA", data=str(nowhere), fallback=True)
+    assert caught.value.hint == f"{hint}; to get them: flagbench data fetch TSLA --out {nowhere}"
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No folder is named, and the user's cache folder is not there yet."""
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "cache" / name)
+    monkeypatch.delenv("FLAGBENCH_DATA", raising=False)
+    return tmp_path / "cache/flagbench/data"
+
+
+def test_nothing_stands_in_for_missing_data_unless_somebody_asks_for_it(empty_cache: Path) -> None:
+    for data in (None, "market"):
+        with pytest.raises(MarketDataError) as caught:
+            resolve_market("TSLA", data=data)
+        assert caught.value.message == f"no market data: {empty_cache} (the user's cache folder) is no folder"
+        assert caught.value.hint.endswith("; to get them: flagbench data fetch TSLA")
+    empty_cache.mkdir(parents=True)
+    with pytest.raises(MarketDataError) as caught:
+        named_window("TSLA", "train", "standard", None)
+    assert caught.value.message.startswith("no prices of TSLA: ")
+    assert caught.value.hint.endswith("; to get them: flagbench data fetch TSLA")
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_where_no_folder_is_named_and_the_cache_lacks_the_asset_the_default_replica_stands_in(
+    empty_cache: Path, is_there: bool
+) -> None:
+    if is_there:
+        write_bars(empty_cache / "market/GOLD/prices.csv", SESSIONS)
+    market = resolve_market("TSLA", fallback=True)
+    assert (market.kind, market.label, market.stands_in) == ("replica", "TSLA (replica)", True)
+    asked_for = resolve_market("TSLA", data="replica")
+    assert market.sha256 == asked_for.sha256
+    assert not asked_for.stands_in
+    assert market.until(market.asset.windows.train).stands_in
+
+
+def test_a_replica_that_stands_in_takes_windows_and_periods_too(empty_cache: Path) -> None:
+    train, test = Period.parse("2020-07-01:2020-08-31"), Period.parse("2020-09-01:2020-12-31")
+    market = resolve_market("TSLA", train=train, test=test, periods_per_year=12, fallback=True)
+    assert (market.asset.windows.train, market.asset.windows.test) == (train, test)
+    assert market.asset.calendar.periods_per_year == 12
+
+
+@pytest.mark.parametrize("named_by", ["--data", "FLAGBENCH_DATA", "market"])
+def test_nothing_stands_in_for_an_asset_that_a_named_folder_lacks(
+    folder: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch, named_by: str
+) -> None:
+    if named_by != "--data":
+        monkeypatch.setenv("FLAGBENCH_DATA", str(folder))
+    data = {"--data": str(folder), "FLAGBENCH_DATA": None, "market": "market"}[named_by]
+    with pytest.raises(MarketDataError) as caught:
+        resolve_market("TSLA", data=data, fallback=True)
+    assert caught.value.message.startswith("no prices of TSLA: ")
+    assert caught.value.hint.endswith(f"; to get them: flagbench data fetch TSLA --out {folder}")
+
+
+def test_nothing_stands_in_for_what_the_cache_holds(empty_cache: Path) -> None:
+    export_market(resolve_market("TSLA", data="replica:seed=5"), empty_cache)
+    market = resolve_market("TSLA", fallback=True)
+    assert not market.stands_in
+    assert market.sha256 == resolve_market("TSLA", data="replica:seed=5").sha256
+    (empty_cache / "market/TSLA/prices.csv").write_text("date\n")
+    with pytest.raises(MarketDataError, match="no column `open`"):
+        resolve_market("TSLA", fallback=True)
+    (empty_cache / "market/TSLA/market.json").unlink()
+    with pytest.raises(MarketDataError, match="no column `open`"):
+        resolve_market("TSLA", fallback=True)
+
+
+def test_nothing_stands_in_for_an_asset_that_cannot_be_drawn(folder: Path, empty_cache: Path) -> None:
+    with pytest.raises(MarketDataError, match="no market data: "):
+        resolve_market(str(folder.parent / "GOLD.yaml"), fallback=True)
 
 
 def test_no_data_at_all_is_reported_with_who_named_the_folder(
