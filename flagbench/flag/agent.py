@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from flagbench.agents.agent import Briefing
+from flagbench.agents.backbone_name import EMBEDDED
 from flagbench.agents.training import MakeEnvs, Setup, TrainingMonitor
 from flagbench.errors import AgentError, RecordError
 from flagbench.learning.ppo_params import Preset, ppo_params
@@ -40,7 +41,7 @@ class FlagAgent:
     """The policy: prompt in, one of two valid actions out.
 
     Args:
-        backbone: a folder, a hub id, `random`, or `random:<folder or hub id>`.
+        backbone: `embedded`, a folder, a hub id, `random`, or `random:<one of the first three>`.
         preset: hyper-parameters to begin with; the protocol's own unless given.
         ppo: changes to the preset, `--set ppo.learning_rate=1e-4`.
         prompt: `news` adds the day's text; the default where the training window has news, else `paper`.
@@ -57,7 +58,7 @@ class FlagAgent:
     def __init__(
         self,
         *,
-        backbone: str,
+        backbone: str = EMBEDDED,
         preset: Preset = "standard",
         ppo: dict[str, Any] | None = None,
         prompt: Literal["paper", "news"] = "paper",
@@ -85,6 +86,7 @@ class FlagAgent:
         }
         self._seed = 0
         self._parts: Parts | None = None
+        self._untrained: Backbone | None = None
 
     @classmethod
     def defaults(cls, briefing: Briefing) -> Mapping[str, Any]:
@@ -111,7 +113,7 @@ class FlagAgent:
         """Train the upper half and both heads with PPO; everything below stays frozen."""
         from flagbench.learning.ppo import PPOTrainer
 
-        self._seed = seed
+        self._seed, self._untrained = seed, None
         self._parts = parts = self._build(seed)
         parts.backbone.model.to(accelerator.device)
         parts.net.to(accelerator.device)
@@ -133,7 +135,12 @@ class FlagAgent:
         return {
             **summary,
             "prompts": parts.writer.counts.to_json(),
-            "layers": {"frozen": parts.split.frozen_layers, "trained": len(parts.split.upper_layers)},
+            "layers": {
+                "frozen": parts.split.frozen_layers,
+                "trained": len(parts.split.upper_layers),
+                "last_token_only": parts.split.last_token_only,
+                "shares_prefix": parts.split.shares_prefix,
+            },
             "weights": {
                 "backbone": sum(weight.numel() for weight in parts.backbone.model.parameters()),
                 "backbone_sha256": parts.backbone.sha256,
@@ -145,6 +152,8 @@ class FlagAgent:
 
     def reset(self, seed: int) -> None:
         """Nothing to forget: a prompt is a function of the observation, and actions are greedy."""
+        if self._parts is None:
+            self._seed = seed  # random weights come from it
 
     def act(self, observation: Observation) -> int:
         """The most likely valid action.
@@ -180,9 +189,17 @@ class FlagAgent:
         return collate(features, limit=self._ready().backbone.max_tokens)
 
     def language_model(self) -> tuple[Any, Any]:
-        """The backbone with its trained layers, behind its own untouched language-model head."""
-        backbone = self._ready().backbone
-        return backbone.model, backbone.tokenizer
+        """The backbone with its trained layers, behind its own untouched language-model head.
+
+        Before training it is the backbone as it is loaded.
+        """
+        if self._parts is not None:
+            return self._parts.backbone.model, self._parts.backbone.tokenizer
+        if self._untrained is None:
+            from flagbench.learning.backbone import load_backbone
+
+            self._untrained = load_backbone(self._params["backbone"], seed=self._seed)
+        return self._untrained.model, self._untrained.tokenizer
 
     def save(self, folder: Path) -> None:
         """Write the trained weights as `trained.safetensors` and the params as `agent.json`."""

@@ -44,8 +44,7 @@ class FlagNet(nn.Module):
         Returns:
             logits (B, 3) and values (B,), from the last real token after the final norm.
         """
-        top = self._split[0].upper(hidden)
-        last = top[torch.arange(len(lengths), device=hidden.device), lengths - 1]
+        last = self._split[0].upper_last(hidden, lengths)
         return self.policy_head(last), self.value_head(last).squeeze(-1)
 
 
@@ -70,8 +69,20 @@ def lower_hidden(split: SplitBackbone, prompts: Sequence[Prompt], *, limit: int)
     ids = torch.zeros((len(prompts), longest), dtype=torch.long)
     for row, prompt in enumerate(prompts):
         ids[row, : len(prompt.tokens)] = torch.tensor(prompt.tokens)
-    hidden = split.lower(ids.to(split.model.device))
+    hidden = split.lower(ids.to(split.model.device), shared=common_beginning(prompts))
     return [hidden[row, : len(prompt.tokens)].clone() for row, prompt in enumerate(prompts)]
+
+
+def common_beginning(prompts: Sequence[Prompt]) -> int:
+    """How many first tokens all prompts share: those of one bar differ from the account on."""
+    first, *others = (prompt.tokens for prompt in prompts)
+    shared = len(first)
+    for tokens in others:
+        pairs = zip(first[:shared], tokens, strict=False)
+        shared = next(
+            (place for place, (one, other) in enumerate(pairs) if one != other), min(shared, len(tokens))
+        )
+    return shared
 
 
 def collate(hidden: Sequence[Tensor], *, limit: int) -> tuple[Tensor, Tensor]:

@@ -28,8 +28,9 @@ def load_backbone(name: str, *, seed: int) -> Backbone:
     """Load a backbone.
 
     Args:
-        name: a folder, a hub id, `random` (a small Llama made here, for trying things out), or
-            `random:<folder or hub id>` (that model's shape and tokenizer, random weights).
+        name: `embedded` (in the package; docs/backbone.md), a folder, a hub id, `random` (a small Llama
+            made here, for trying things out), or `random:<one of the first three>` (that model's shape
+            and tokenizer, random weights).
         seed: of random weights.
 
     Raises:

@@ -12,16 +12,20 @@ needed as long as only real positions are read.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from flagbench.errors import ConfigError
+from flagbench.learning.last_token import LayerCall, last_token
 
 LENGTH_STEP = 16
 """Lengths are rounded up to a multiple of this, so that few different ones occur."""
+
+LEAST_SHARED = 32
+"""Tokens; a shorter common beginning is not worth a second pass."""
 
 AGREEMENT = 1e-5
 """Largest difference of hidden states between halves and whole, relative to their scale, in float32."""
@@ -29,13 +33,6 @@ AGREEMENT = 1e-5
 
 class _Reached(Exception):  # noqa: N818
     """The boundary was reached; the rest of the forward pass is not needed."""
-
-
-class LayerCall(NamedTuple):
-    """What a layer was called with besides the hidden states."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
 
 class SplitBackbone:
@@ -64,6 +61,10 @@ class SplitBackbone:
         self._calls: dict[tuple[int, torch.device, bool], list[LayerCall]] = {}
         self.tail = nn.ModuleList(self._observe_tail(layers[-1]))
         self._check()
+        self.shares_prefix = self._can_share_prefix()
+        """Whether what prompts begin with alike is computed once, which gives the same and costs less."""
+        self.last_token_only = self._can_read_last_only()
+        """Whether the last layer is run for the last token only, which gives the same and costs less."""
 
     @property
     def width(self) -> int:
@@ -71,8 +72,28 @@ class SplitBackbone:
         return int(self.model.config.hidden_size)
 
     @torch.no_grad()
-    def lower(self, input_ids: Tensor) -> Tensor:
-        """Hidden states at the boundary: (B, T, d) from (B, T) token ids. Never has a gradient."""
+    def lower(self, input_ids: Tensor, *, shared: int = 0) -> Tensor:
+        """Hidden states at the boundary. Never has a gradient.
+
+        Args:
+            input_ids: (B, T) token ids.
+            shared: how many of the first tokens are the same in every row; these are computed once.
+
+        Returns:
+            (B, T, d).
+        """
+        rows, length = input_ids.shape
+        shared = min(shared, length - 1)
+        if rows == 1 or shared < LEAST_SHARED or not self.shares_prefix:
+            return self._reach(input_ids)
+        cache = DynamicCache(config=self.model.config)
+        first = self._reach(input_ids[:1, :shared], cache)
+        cache.batch_repeat_interleave(rows)
+        rest = self._reach(input_ids[:, shared:], cache)
+        return torch.cat([first.expand(rows, -1, -1), rest], dim=1)
+
+    def _reach(self, input_ids: Tensor, cache: DynamicCache | None = None) -> Tensor:
+        """Run the whole model up to the boundary, after the tokens whose keys and values a cache holds."""
         reached: list[Tensor] = []
 
         def stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -81,7 +102,7 @@ class SplitBackbone:
 
         with _hooked([(self._boundary, stop)]):
             try:
-                self._body(input_ids=input_ids, use_cache=False)
+                self._body(input_ids=input_ids, past_key_values=cache, use_cache=cache is not None)
             except _Reached:
                 return reached[0].detach()
         raise ConfigError("the backbone never called the layer at the boundary")
@@ -90,10 +111,31 @@ class SplitBackbone:
         """Hidden states after the final norm: (B, T, d) from the boundary's (B, T, d)."""
         for layer, call in zip(self.upper_layers, self.calls(hidden), strict=True):
             output = layer(hidden, *call.args, **call.kwargs)
-            hidden = output[0] if isinstance(output, tuple) else output
+            hidden = output[0] if isinstance(output, (tuple, list)) else output
         for module in self.tail:
             hidden = module(hidden)
         return hidden
+
+    def upper_last(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """Hidden states after the final norm at each prompt's last token.
+
+        Args:
+            hidden: (B, T, d) at the boundary, padded on the right.
+            lengths: (B,) real tokens of each prompt, at least 1.
+
+        Returns:
+            (B, d).
+        """
+        if not self.last_token_only:
+            return self.upper(hidden)[torch.arange(len(lengths), device=hidden.device), lengths - 1]
+        calls = self.calls(hidden)
+        for layer, call in zip(self.upper_layers[:-1], calls[:-1], strict=True):
+            output = layer(hidden, *call.args, **call.kwargs)
+            hidden = output[0] if isinstance(output, (tuple, list)) else output
+        last = last_token(self.upper_layers[-1], calls[-1], hidden, lengths)
+        for module in self.tail:
+            last = module(last)
+        return last
 
     @torch.no_grad()
     def calls(self, hidden: Tensor) -> list[LayerCall]:
@@ -144,6 +186,35 @@ class SplitBackbone:
                 f"halves and whole differ by {worst:.1e} at a scale of {scale:.1e}",
                 hint="choose a decoder-only model with causal attention, such as Llama, Qwen or GPT-2",
             )
+
+    def _can_share_prefix(self) -> bool:
+        """Whether rows with a common beginning come out as they do when each is computed whole."""
+        if self.frozen_layers == 0:
+            return False  # nothing is computed below the boundary
+        ids = _probe(self.model).repeat(1, 8)
+        ids[:, :LEAST_SHARED] = ids[0, :LEAST_SHARED]
+        self.shares_prefix = False
+        whole = self.lower(ids)
+        self.shares_prefix = True
+        try:
+            halves = self.lower(ids, shared=LEAST_SHARED)
+        except Exception:  # families whose layers keep other state than keys and values run whole
+            return False
+        return float((halves - whole).abs().max()) <= AGREEMENT * float(whole.abs().max())
+
+    @torch.no_grad()
+    def _can_read_last_only(self) -> bool:
+        """Whether the last token alone comes out as it does among all, for prompts of two lengths."""
+        hidden = self.lower(_probe(self.model))
+        lengths = torch.tensor([hidden.shape[1], 5], device=hidden.device)
+        whole = self.upper(hidden)[torch.arange(2, device=hidden.device), lengths - 1]
+        self.last_token_only = True
+        try:
+            alone = self.upper_last(hidden, lengths)
+        except Exception:  # families differ in what their layers take; those that differ too much run whole
+            return False
+        worst, scale = float((alone - whole).abs().max()), float(whole.abs().max())
+        return worst <= AGREEMENT * scale
 
 
 def _probe(model: PreTrainedModel) -> Tensor:

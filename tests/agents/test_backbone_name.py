@@ -1,6 +1,11 @@
+from pathlib import Path
+
 import pytest
 
+import flagbench
 from flagbench.agents.backbone_name import has_random_weights, parse_backbone
+
+EMBEDDED_FOLDER = str(Path(flagbench.__file__).parent / "learning" / "embedded")
 
 
 @pytest.mark.parametrize(
@@ -10,6 +15,9 @@ from flagbench.agents.backbone_name import has_random_weights, parse_backbone
         ("random:models/small", "models/small", True),
         ("models/small", "models/small", False),
         ("randomised/model", "randomised/model", False),
+        ("embedded", EMBEDDED_FOLDER, False),
+        ("random:embedded", EMBEDDED_FOLDER, True),
+        ("./embedded", "./embedded", False),
         ("HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-135M-Instruct", False),
     ],
 )

@@ -133,8 +133,8 @@ def test_a_missing_param_is_named_with_the_flag_that_gives_it(written: Written) 
     with pytest.raises(ConfigError, match="needs `width`") as caught:
         written.plan(", width: int")
     assert caught.value.hint == "add --set width=…"
-    with pytest.raises(ConfigError, match="agent `flag` needs `backbone`") as caught:
-        AgentPlan("flag", {}, BRIEFING)
+    with pytest.raises(ConfigError, match="needs `backbone`") as caught:
+        written.plan(", backbone: str")
     assert caught.value.hint == "add --set backbone=… or --backbone"
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoModelForCausalLM,
     Gemma3TextConfig,
@@ -54,6 +54,15 @@ def random_model(config: PreTrainedConfig) -> PreTrainedModel:
     return model
 
 
+def assert_same_gradients(ours: Tensor, theirs: Tensor, weights: list[nn.Parameter]) -> None:
+    """Of a sum along one direction; the sum of squares is a constant after the final norm."""
+    direction = torch.linspace(-1, 1, ours.shape[-1])
+    gradients = [torch.autograd.grad((states @ direction).sum(), weights) for states in (ours, theirs)]
+    largest = max(float(gradient.abs().max()) for gradient in gradients[1])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5 * largest, rtol=1e-4)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("trained_layers", [1, 3, 4])
 def test_halves_give_what_the_whole_gives(family: str, trained_layers: int) -> None:
@@ -73,12 +82,34 @@ def test_gradients_of_the_upper_half_are_those_of_the_whole(family: str) -> None
     split = SplitBackbone(model, trained_layers=2)
     ids = torch.randint(0, 97, (2, 13))
     weights = list(split.upper_layers.parameters())
-    through_whole = torch.autograd.grad(
-        model.base_model(input_ids=ids).last_hidden_state[:, -1].pow(2).sum(), weights
-    )
-    through_half = torch.autograd.grad(split.upper(split.lower(ids))[:, -1].pow(2).sum(), weights)
-    for ours, theirs in zip(through_half, through_whole, strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=5e-5)
+    whole = model.base_model(input_ids=ids).last_hidden_state[:, -1]
+    assert_same_gradients(split.upper(split.lower(ids))[:, -1], whole, weights)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("trained_layers", [1, 2])
+def test_the_last_token_alone_is_what_it_is_among_all(family: str, trained_layers: int) -> None:
+    model = random_model(FAMILIES[family])
+    split = SplitBackbone(model, trained_layers=trained_layers)
+    assert split.last_token_only
+    lengths = torch.tensor([17, 1, 9])
+    hidden = split.lower(torch.randint(0, 97, (3, 17)))
+    weights = list(split.upper_layers.parameters())
+    among_all = split.upper(hidden)[torch.arange(3), lengths - 1]
+    alone = split.upper_last(hidden, lengths)
+    torch.testing.assert_close(alone, among_all, atol=1e-6, rtol=1e-6)
+    assert_same_gradients(alone, among_all, weights)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_shared_beginning_is_computed_once_and_gives_the_same(family: str) -> None:
+    split = SplitBackbone(random_model(FAMILIES[family]), trained_layers=1)
+    assert split.shares_prefix
+    ids = torch.randint(0, 97, (3, 70))
+    ids[:, :50] = ids[0, :50]
+    for shared in (50, 33, 10, 70):
+        rows = ids if shared < 70 else ids[:1].expand(3, -1)
+        torch.testing.assert_close(split.lower(rows, shared=shared), split.lower(rows), atol=1e-6, rtol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
