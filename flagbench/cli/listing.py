@@ -2,8 +2,10 @@
 
 import argparse
 import inspect
+from collections.abc import Callable, Mapping
 
 from flagbench.cli.printing import print_json, print_tables
+from flagbench.knowledge.suites import installed_tasks
 from flagbench.market.asset import asset_names, load_asset
 from flagbench.registry import agent_names, load_agent_class, load_metrics
 from flagbench.reports.score_table import TableText
@@ -12,9 +14,7 @@ from flagbench.trading.protocol import load_protocol, protocol_names
 
 def list_command(arguments: argparse.Namespace) -> None:
     """Print the names of one kind with a line on each."""
-    header, rows = {"agents": _agents, "assets": _assets, "protocols": _protocols, "metrics": _metrics}[
-        arguments.kind
-    ]()
+    header, rows = LISTINGS[arguments.kind]()
     if arguments.json:
         print_json({arguments.kind: [dict(zip(header, row, strict=True)) for row in rows]})
     else:
@@ -55,3 +55,23 @@ def _protocols() -> Listing:
 def _metrics() -> Listing:
     rows = [[metric.name, metric.unit, metric.description] for metric in load_metrics().values()]
     return ["name", "unit", "formula"], rows
+
+
+def _knowledge() -> Listing:
+    rows = []
+    for name, (suite, task) in installed_tasks().items():
+        about = task.metadata
+        licence = f"{about.licence} (non-commercial)" if about.noncommercial else about.licence
+        rows.append(
+            [name, *(word or "–" for word in (suite, str(about.version), licence, about.description))]
+        )
+    return ["name", "suite", "version", "licence", "what is asked"], rows
+
+
+LISTINGS: Mapping[str, Callable[[], Listing]] = {
+    "agents": _agents,
+    "assets": _assets,
+    "protocols": _protocols,
+    "metrics": _metrics,
+    "knowledge": _knowledge,
+}

@@ -1,13 +1,21 @@
 """Scores as rows of text: numbers become percent signs and dashes here and nowhere before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flagbench.agents.backbone_name import has_random_weights
+from flagbench.errors import ComparabilityError
 from flagbench.registry import load_metrics
 from flagbench.scoring.metric import Unit
 
 ScoreJson = Mapping[str, Any]
+
+COMPARED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "kind of market": lambda record: record["market"]["kind"],
+    "market": lambda record: record["market"]["sha256"][:12],
+    "protocol": lambda record: f"{record['protocol']['id']} v{record['protocol']['version']}",
+}
+"""What all records in one table have in common."""
 
 
 class TableText(NamedTuple):
@@ -77,12 +85,34 @@ def _notes(columns: Mapping[str, ScoreJson]) -> list[str]:
     ]
 
 
+def check_comparable(records: Sequence[Mapping[str, Any]]) -> None:
+    """Only scores on one market under one protocol may stand in one table; a replica is no market.
+
+    Args:
+        records: `record.json` of each.
+
+    Raises:
+        ComparabilityError: two of them differ in the kind of market, its content hash or the protocol.
+    """
+    for what, of in COMPARED.items():
+        values = sorted({of(record) for record in records})
+        if len(values) > 1:
+            raise ComparabilityError(
+                f"one table holds one {what}, these records have {len(values)}: {', '.join(values)}",
+                hint="show them one by one",
+            )
+
+
 def run_tables(records: Sequence[Mapping[str, Any]]) -> list[TableText]:
     """Train and test tables of a run: a column a seed, buy-and-hold on the same bars beside them.
 
     Args:
         records: `record.json` of each seed of one run.
+
+    Raises:
+        ComparabilityError: they are not of one run.
     """
+    check_comparable(records)
     tables = []
     for window in ("train", "test"):
         columns = {f"seed {record['seed']}": record["scores"][window] for record in records}

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from flagbench.errors import ComparabilityError
 from flagbench.registry import load_metrics
 from flagbench.reports.score_table import TableText, formatted, run_heading, run_tables, score_table
 from flagbench.scoring.metric import Unit
@@ -140,6 +141,24 @@ def test_a_run_is_a_table_a_window_with_a_column_a_seed(record: dict[str, Any]) 
     assert rows_of(train)["trades"] == ["1", "1", "1"]
     assert rows_of(test)["trades"] == ["0", "0", "3"]
     assert rows_of(test)["identical to"] == ["always-flat", "always-flat", "buy-and-hold"]
+
+
+@pytest.mark.parametrize(
+    ("group", "changed", "what"),
+    [
+        ("market", {"kind": "replica"}, "kind of market, these records have 2: market, replica"),
+        ("market", {"sha256": "f" * 64}, "market, these records have 2: 0123456789ab, ffffffffffff"),
+        ("protocol", {"version": 2}, "protocol, these records have 2: standard v1, standard v2"),
+        ("protocol", {"id": "paper"}, "protocol, these records have 2: paper v1, standard v1"),
+    ],
+)
+def test_scores_on_other_markets_or_rules_never_share_a_table(
+    record: dict[str, Any], group: str, changed: dict[str, Any], what: str
+) -> None:
+    other = record | {"seed": 1, group: record[group] | changed}
+    with pytest.raises(ComparabilityError) as caught:
+        run_tables([record, other])
+    assert caught.value.message == f"one table holds one {what}"
 
 
 def test_a_heading_says_who_traded_under_which_rules_on_what(record: dict[str, Any]) -> None:
