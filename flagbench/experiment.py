@@ -1,4 +1,4 @@
-"""One run from a plan to files: train, roll out, write the trial down, score, record."""
+"""One run from a plan to files: ask, train, roll out, ask again, write the trial down, score, record."""
 
 import os
 import time
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flagbench.agents.agent import Agent, DescribedAgent, TrainableAgent
+from flagbench.agents.agent import Agent, DescribedAgent, LanguageAgent, TrainableAgent
 from flagbench.agents.making import calling
 from flagbench.agents.training import MakeEnvs, TrainingMonitor
 from flagbench.errors import AgentError
@@ -18,15 +18,16 @@ from flagbench.planning import Plan
 from flagbench.records.action_file import write_actions
 from flagbench.records.ledger import append_trial, canonical_sha256
 from flagbench.records.provenance import provenance
-from flagbench.records.run_directory import writing
+from flagbench.records.run_directory import read_run, writing
 from flagbench.records.run_record import LedgerReference, MarketIdentity, RunRecord, write_record
 from flagbench.records.training_log import Silent, plain, training_log
 from flagbench.reports.equity_plot import EquityCurves, plot_equity
+from flagbench.reports.retention_plot import plot_retention, trade_off
 from flagbench.scoring.policy import buy_and_hold_actions
 from flagbench.scoring.score import Score, score
 from flagbench.trading.environment import TradingEnv
 from flagbench.trading.portfolio import IntArray
-from flagbench.trading.protocol import Protocol
+from flagbench.trading.protocol import Protocol as TradingProtocol
 from flagbench.trading.replay import replay
 from flagbench.trading.rollout import rollout
 from flagbench.trading.trajectory import Trajectory
@@ -35,14 +36,30 @@ from flagbench.trading.vector_environment import VectorTradingEnv
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from flagbench.knowledge.examination import Examination
 
-def run_seed(plan: Plan, seed: int, monitor: TrainingMonitor) -> Path | None:
+
+class RunMonitor(TrainingMonitor, Protocol):
+    """Told how a run goes: its training, and the questions before and after it."""
+
+    def asked(self, what: str, done: int, total: int) -> None:
+        """So many of so many requests of a knowledge suite are answered."""
+
+
+class SilentRun(Silent):
+    """A monitor that says nothing."""
+
+    def asked(self, what: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+
+def run_seed(plan: Plan, seed: int, monitor: RunMonitor) -> Path | None:
     """Train and score one seed and write its run directory.
 
     Args:
         plan: from `plan`.
         seed: of all chance in it.
-        monitor: told how the training goes.
+        monitor: told how it goes.
 
     Returns:
         the seed's folder, or None in every process but the first.
@@ -57,7 +74,7 @@ def run_seed(plan: Plan, seed: int, monitor: TrainingMonitor) -> Path | None:
     accelerator = start(plan.setup, seed=seed)
     agent = plan.agent.make()
     if not accelerator.is_main_process:
-        _train(plan, seed, agent, accelerator, Silent())
+        _train(plan, seed, agent, accelerator, SilentRun())
         accelerator.wait_for_everyone()
         return None
     folder = _record(plan, seed, agent, accelerator, monitor)
@@ -66,10 +83,12 @@ def run_seed(plan: Plan, seed: int, monitor: TrainingMonitor) -> Path | None:
 
 
 def _record(
-    plan: Plan, seed: int, agent: Agent, accelerator: "Accelerator | None", monitor: TrainingMonitor
+    plan: Plan, seed: int, agent: Agent, accelerator: "Accelerator | None", monitor: RunMonitor
 ) -> Path:
     folder = plan.folder / f"seed-{seed}"
     with writing(folder) as partial:
+        asked = time.perf_counter()
+        examination = _examine_before(plan, seed, agent, accelerator, monitor)
         begun = time.perf_counter()
         training = None
         if accelerator is not None:
@@ -81,6 +100,9 @@ def _record(
                     agent.save((partial / "checkpoint").absolute())
         trained = time.perf_counter()
         paths = {window: _play(plan, agent, window, seed) for window in ("train", "test")}
+        played = time.perf_counter()
+        knowledge = _examine_after(plan, agent, examination, partial)
+        answered = time.perf_counter()
         write_actions(partial / "actions.csv", paths["test"].dates, paths["test"].actions)
         actions_sha256 = sha256((partial / "actions.csv").read_bytes()).hexdigest()
         params = _params(plan, agent)
@@ -101,15 +123,50 @@ def _record(
             observed=_observed(accelerator),
             training=training,
             provenance=provenance(),
-            seconds={"training": trained - begun, "evaluation": time.perf_counter() - trained},
+            seconds={
+                "training": trained - begun,
+                "evaluation": time.perf_counter() - answered + played - trained,
+                "knowledge": begun - asked + answered - played,
+            },
             actions_sha256=actions_sha256,
             scores={window: value.to_json() for window, value in scores.items()},  # type: ignore[misc]
             buy_and_hold={window: _hold_score(plan, window).to_json() for window in paths},  # type: ignore[misc]
+            knowledge=knowledge,
             ledger=LedgerReference(head=ledger.head, length=ledger.length),
         )
         write_record(record, partial)
         _write_curves(plan, seed, partial, paths)
     return folder
+
+
+def _examine_before(
+    plan: Plan, seed: int, agent: Agent, accelerator: "Accelerator | None", monitor: RunMonitor
+) -> "Examination | None":
+    """Ask the language model of an agent that has one, unless no suite is wanted."""
+    if plan.knowledge is None or not isinstance(agent, LanguageAgent):
+        return None
+    from flagbench.knowledge.examination import Examination
+    from flagbench.knowledge.undisturbed import same_random_states
+
+    device = None if accelerator is None else accelerator.device
+    examination = Examination(plan.knowledge, data=plan.data_folder, device=device, report=monitor.asked)
+    # A run without questions has no such reset, and takes the same actions.
+    with calling(plan.agent.name, "reset"), same_random_states():
+        agent.reset(seed)
+    with calling(plan.agent.name, "language_model"):
+        examination.before(agent)
+    return examination
+
+
+def _examine_after(
+    plan: Plan, agent: Agent, examination: "Examination | None", folder: Path
+) -> dict[str, Any] | None:
+    if examination is None or not isinstance(agent, LanguageAgent):
+        return None
+    with calling(plan.agent.name, "language_model"):
+        examination.after(agent)
+    examination.write(folder / "knowledge")
+    return examination.to_record()
 
 
 def _train(
@@ -129,7 +186,7 @@ def _train(
         return values
 
 
-def training_envs(known: Market, protocol: Protocol, period: Period) -> MakeEnvs:
+def training_envs(known: Market, protocol: TradingProtocol, period: Period) -> MakeEnvs:
     """The factory that an agent trains with. It closes over what is given here and nothing else.
 
     Args:
@@ -226,6 +283,33 @@ def _write_curves(plan: Plan, seed: int, folder: Path, paths: Mapping[str, Traje
     rules = f"protocol {plan.protocol.id} v{plan.protocol.version}"
     title = f"{plan.market.label}, {plan.agent.name}, seed {seed}, {rules}"
     plot_equity(curves, folder / "equity.png", title=title, agent=plan.agent.name)
+
+
+def draw_retention(folder: Path) -> Path | None:
+    """Write `retention.png`, Sharpe ratio of the test window against change of knowledge, a point a seed.
+
+    Args:
+        folder: of a finished run.
+
+    Returns:
+        the picture; None where no language model was asked or no seed has a Sharpe ratio.
+    """
+    records = [record for record in read_run(folder) if record.knowledge is not None]
+    points = [
+        trade_off(f"seed {record.seed}", record.scores["test"], task)
+        for record in records
+        if record.knowledge is not None
+        for task in record.knowledge["retention"]
+    ]
+    if all(point.sharpe is None for point in points):
+        return None
+    points = list(dict.fromkeys(points))  # a suite of one task has it twice, as the task and as the whole
+    path, first = folder / "retention.png", records[0]
+    held = first.buy_and_hold["test"]["sharpe_ratio"]
+    asset = f"{first.asset['id']} (replica)" if first.market.kind == "replica" else first.asset["id"]
+    title = f"{asset}, {first.agent}, protocol {first.protocol['id']} v{first.protocol['version']}"
+    plot_retention(points, path, title=title, buy_and_hold=held)
+    return path
 
 
 def is_main_process() -> bool:

@@ -1,7 +1,7 @@
 """A run planned: every name resolved and every setting checked before anything heavy loads."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,15 +10,19 @@ from flagbench.agents.agent import Briefing, TrainableAgent
 from flagbench.agents.making import AgentPlan, accepts, parse_settings
 from flagbench.agents.training import Setup
 from flagbench.errors import AgentError, ConfigError
+from flagbench.knowledge.suites import load_suites
 from flagbench.market.loading import resolve_market
 from flagbench.market.market import Market
 from flagbench.market.period import Period
+from flagbench.market.replica import ReplicaSpec
 from flagbench.records.ledger import verify
 from flagbench.records.run_directory import new_run_id, run_folder
 from flagbench.registry import load_agent_class
 from flagbench.settings import parse
 from flagbench.trading.environment import TradingEnv
 from flagbench.trading.protocol import Protocol, load_protocol
+
+NO_KNOWLEDGE = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,8 @@ class RunSpec:
     num_envs: int | None = None
     precision: str | None = None
     settings: tuple[str, ...] = ()
+    knowledge: str = "basics"
+    """The suite that an agent's language model is asked before and after; `none` for none."""
     out: Path = field(default=Path("runs"))
 
     def to_json(self) -> dict[str, Any]:
@@ -55,6 +61,8 @@ class Plan(NamedTuple):
     protocol: Protocol
     agent: AgentPlan
     setup: Setup | None
+    knowledge: str | None
+    """The suite to ask an agent's language model."""
 
     @property
     def folder(self) -> Path:
@@ -67,22 +75,40 @@ class Plan(NamedTuple):
             run_id=self.run_id,
         )
 
+    @property
+    def data_folder(self) -> str | None:
+        """The data folder that was named, for the data sets of knowledge suites."""
+        data = self.spec.data
+        return data if data is not None and Path(data).is_dir() else None
+
     def period(self, window: str) -> Period:
         """The train or test window."""
         windows = self.market.asset.windows
         return windows.train if window == "train" else windows.test
 
 
-def plan(spec: RunSpec) -> Plan:
+def plan(spec: RunSpec, *, fallback: bool = False) -> Plan:
     """Resolve names, load the market, bind the agent's params.
+
+    Args:
+        spec: what was asked for.
+        fallback: whether a replica may stand in for missing data; see `resolve_market`. The plan's spec
+            then names it, so that a record says what its run was made on.
 
     Raises:
         FlagbenchError: whatever a user can get wrong, before anything heavy loads.
     """
     protocol = load_protocol(spec.protocol)
     market = resolve_market(
-        spec.asset, data=spec.data, train=spec.train, test=spec.test, periods_per_year=spec.periods
+        spec.asset,
+        data=spec.data,
+        train=spec.train,
+        test=spec.test,
+        periods_per_year=spec.periods,
+        fallback=fallback,
     )
+    if market.stands_in:
+        spec = replace(spec, data=str(ReplicaSpec()))
     params = parse_settings(list(spec.settings))
     train_bars = market.bar_range(market.asset.windows.train)
     kinds = frozenset(item.kind for bar in train_bars for item in market.text_of(bar))
@@ -98,7 +124,10 @@ def plan(spec: RunSpec) -> Plan:
             f"`{spec.agent}` has `train`, but not `save` and `load` too", hint="see docs/agents.md"
         )
     setup = parse(Setup, _setup_values(spec, protocol), origin="the set-up") if trains else None
-    return Plan(spec, new_run_id(datetime.now(UTC)), market, protocol, agent, setup)
+    knowledge = None if spec.knowledge == NO_KNOWLEDGE else spec.knowledge
+    if knowledge is not None:
+        load_suites(knowledge)
+    return Plan(spec, new_run_id(datetime.now(UTC)), market, protocol, agent, setup, knowledge)
 
 
 def _check_ledger(out: Path) -> None:

@@ -1,5 +1,6 @@
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,6 +17,21 @@ from flagbench.market.text_file import TextItem
 # A busy machine is no failure.
 settings.register_profile("flagbench", deadline=None)
 settings.load_profile("flagbench")
+
+
+ADDITION = """\
+task: toy_addition
+custom_dataset: !function flagbench.knowledge.choice_items.packaged
+dataset_kwargs: {package: toy_addition_tasks, file: knowledge/toy_addition.jsonl}
+output_type: multiple_choice
+test_split: test
+doc_to_text: "Question: {{question}}\\nAnswer:"
+doc_to_choice: choices
+doc_to_target: answer
+metric_list:
+  - {metric: acc, aggregation: mean, higher_is_better: true}
+metadata: {version: 2}
+"""
 
 
 class MarketFactory(Protocol):
@@ -100,3 +116,35 @@ def data_folder() -> Path:
     if not named:
         pytest.skip("FLAGBENCH_DATA is not set: this test needs the real market data")
     return Path(named)
+
+
+@pytest.fixture(scope="module")
+def toy_addition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A knowledge task of twelve items, so that a run that asks one takes no time.
+
+    It is installed for this process and those that it starts, and gone with the module.
+    """
+    site = tmp_path_factory.mktemp("site")
+    metadata, folder = site / "toy_addition_tasks-1.0.dist-info", site / "toy_addition_tasks" / "knowledge"
+    metadata.mkdir()
+    folder.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy_addition_tasks\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[flagbench.tasks]\ntoy_addition_tasks = toy_addition_tasks\n")
+    (folder.parent / "__init__.py").write_text("")
+    (folder / "toy_addition.yaml").write_text(ADDITION)
+    items = [
+        {
+            "id": f"sum-{number}",
+            "cluster": f"sum-{number}",
+            "kind": "calculation",
+            "question": f"What is {number} plus {number}?",
+            "choices": [str(2 * number + shift - number % 4) for shift in range(4)],
+            "answer": number % 4,
+        }
+        for number in range(12)
+    ]
+    (folder / "toy_addition.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        patch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+        yield "toy_addition"

@@ -6,12 +6,11 @@ import pytest
 
 from flagbench import experiment
 from flagbench.errors import SEE_WHERE, AgentError, RecordError
-from flagbench.experiment import run_seed
+from flagbench.experiment import SilentRun, run_seed
 from flagbench.market.period import Period
 from flagbench.planning import Plan, RunSpec, plan
 from flagbench.records.ledger import read_trials
 from flagbench.records.run_record import read_record
-from flagbench.records.training_log import Silent
 
 LEARNER = """
 import builtins
@@ -71,7 +70,7 @@ def spec(tmp_path: Path) -> RunSpec:
 
 
 def run(planned: Plan, seed: int = 0) -> Path:
-    folder = run_seed(planned, seed, Silent())
+    folder = run_seed(planned, seed, SilentRun())
     assert folder is not None
     return folder
 
@@ -99,7 +98,7 @@ def test_the_trial_is_in_the_ledger_before_it_is_scored(
     monkeypatch.setattr(experiment, "score", crash)
     planned = plan(spec)
     with pytest.raises(ZeroDivisionError):
-        run_seed(planned, 0, Silent())
+        run_seed(planned, 0, SilentRun())
     (trial,) = read_trials(spec.out / "ledger.jsonl")
     assert (trial["run_id"], trial["seed"], trial["period"]) == (planned.run_id, 0, str(spec.test))
     left = {path.name for path in spec.out.rglob("*")}
@@ -123,14 +122,14 @@ def test_a_trial_says_what_was_tried(spec: RunSpec) -> None:
 def test_an_interrupted_training_is_no_trial_and_leaves_nothing(spec: RunSpec) -> None:
     planned = plan(replace(spec, settings=("error=KeyboardInterrupt",)))
     with pytest.raises(KeyboardInterrupt):
-        run_seed(planned, 0, Silent())
+        run_seed(planned, 0, SilentRun())
     assert not spec.out.exists()
 
 
 def test_an_agent_that_fails_in_training_is_named(spec: RunSpec) -> None:
     planned = plan(replace(spec, settings=("error=ValueError",)))
     with pytest.raises(AgentError, match=r"failed in `train`: ValueError\('no luck'\)") as caught:
-        run_seed(planned, 0, Silent())
+        run_seed(planned, 0, SilentRun())
     assert caught.value.hint == SEE_WHERE
     assert not spec.out.exists()
 
@@ -139,7 +138,7 @@ def test_a_seed_is_not_written_twice(spec: RunSpec) -> None:
     planned = plan(spec)
     run(planned)
     with pytest.raises(RecordError, match="exists already"):
-        run_seed(planned, 0, Silent())
+        run_seed(planned, 0, SilentRun())
     assert len(read_trials(spec.out / "ledger.jsonl")) == 1
 
 
@@ -157,7 +156,7 @@ def test_an_agent_that_cannot_be_reset_is_named(spec: RunSpec, tmp_path: Path) -
         "    def act(self, observation): return 1\n"
     )
     with pytest.raises(AgentError, match=r"failed in `reset`: ValueError\('no luck'\)"):
-        run_seed(plan(replace(spec, agent=f"{path}:Forgetful")), 0, Silent())
+        run_seed(plan(replace(spec, agent=f"{path}:Forgetful")), 0, SilentRun())
     assert not spec.out.exists()
 
 
@@ -168,6 +167,6 @@ def test_only_the_first_of_several_processes_writes(
     monkeypatch.delenv("RANK", raising=False)
     if rank is not None:
         monkeypatch.setenv("RANK", rank)
-    folder = run_seed(plan(replace(spec, agent="random")), 0, Silent())
+    folder = run_seed(plan(replace(spec, agent="random")), 0, SilentRun())
     assert (folder is not None) == is_main
     assert spec.out.exists() == is_main

@@ -81,10 +81,28 @@ def test_settings_and_backbone_reach_the_agent(spec: RunSpec) -> None:
     assert planned.agent.params["lora_rank"] == 4
 
 
+def test_the_basics_are_asked_unless_another_suite_or_none_is_named(spec: RunSpec) -> None:
+    assert plan(spec).knowledge == "basics"
+    assert plan(replace(spec, knowledge="control")).knowledge == "control"
+    assert plan(replace(spec, knowledge="all")).knowledge == "all"
+    assert plan(replace(spec, knowledge="none")).knowledge is None
+
+
+@pytest.mark.parametrize("data", ["replica:seed=3", None])
+def test_data_sets_are_looked_for_in_a_data_folder_that_was_named(spec: RunSpec, data: str | None) -> None:
+    assert plan(replace(spec, asset="TSLA", data=data), fallback=True).data_folder is None
+
+
+def test_a_data_folder_that_was_named_serves_knowledge_suites_too(data_folder: Path, tmp_path: Path) -> None:
+    spec = RunSpec(agent="random", asset="HON", data=str(data_folder), out=tmp_path)
+    assert plan(spec).data_folder == str(data_folder)
+
+
 WRONG: "list[tuple[Callable[[RunSpec], RunSpec], type[Exception], str]]" = [
     (lambda spec: replace(spec, agent="buy"), UnknownNameError, "unknown agent `buy`"),
     (lambda spec: replace(spec, protocol="none"), UnknownNameError, "unknown protocol `none`"),
     (lambda spec: replace(spec, backbone="random"), ConfigError, "has no backbone"),
+    (lambda spec: replace(spec, knowledge="basic"), UnknownNameError, "unknown knowledge suite `basic`"),
     (lambda spec: replace(spec, settings=("a=1",)), UnknownNameError, "param `a`"),
     (lambda spec: replace(spec, train=spec.test), ConfigError, "must end before the test window"),
     (lambda spec: replace(spec, test=Period.parse("2020-03-30:2021-01-01")), MarketDataError, "lies outside"),
@@ -139,7 +157,8 @@ from flagbench.market.period import Period
 from flagbench.planning import RunSpec, plan
 windows = [Period.parse(text) for text in sys.argv[2:4]]
 plan(RunSpec(agent="flag", asset=sys.argv[1], backbone="random", train=windows[0], test=windows[1]))
-print(*sorted({"torch", "transformers", "accelerate", "matplotlib"} & set(sys.modules)))
+heavy = {"torch", "transformers", "accelerate", "lm_eval", "datasets", "matplotlib"}
+print(*sorted(heavy & set(sys.modules)))
 """
 
 

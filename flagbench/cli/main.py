@@ -13,10 +13,13 @@ from typing import NoReturn
 from flagbench.errors import FlagbenchError
 from flagbench.version import __version__
 
-LISTS = ("agents", "assets", "protocols", "metrics")
+LISTS = ("agents", "assets", "protocols", "metrics", "knowledge")
+
+GITHUB = "https://raw.githubusercontent.com"
 
 EPILOG = """\
-market data: --data, else FLAGBENCH_DATA, else the user's cache folder; market/<ASSET>/prices.csv below it
+market data: --data, else FLAGBENCH_DATA, else the user's cache folder; market/<ASSET>/prices.csv below it.
+`flagbench data fetch` fills the cache folder; what it does not hold is drawn as a replica, with a warning.
 
 examples:
   flagbench run --agent buy-and-hold --asset JNJ --protocol paper
@@ -52,10 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_run(commands.add_parser("run", help="train an agent and score it on both windows"))
     _add_score(commands.add_parser("score", help="score the actions in a CSV file"))
-    listing = commands.add_parser("list", help="list agents, assets, protocols or metrics")
+    listing = commands.add_parser("list", help="list agents, assets, protocols, metrics or knowledge tasks")
     listing.add_argument("kind", choices=LISTS, help="what to list")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
-    _add_data(commands.add_parser("data", help="write a market, drawn or real, as files"))
+    _add_data(commands.add_parser("data", help="fetch markets, or write one, drawn or real, as files"))
+    _add_knowledge(commands.add_parser("knowledge", help="ask a language model what it knows"))
+    _add_backbone(commands.add_parser("backbone", help="make the embedded backbone from nothing"))
     show = commands.add_parser("show", help="print a run again, from its files alone")
     show.add_argument(
         "run", metavar="RUN", help="a folder that `flagbench run` printed, or a seed's folder in it"
@@ -68,6 +73,9 @@ def _add_market(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--asset", required=True, help="an asset's name, its YAML file, or a CSV of bars")
     parser.add_argument("--data", metavar="SPEC", help="a data folder, or replica[:signal=…,seed=…]")
     parser.add_argument(
+        "--no-replica", action="store_true", help="stop where there are no prices; draw no replica of them"
+    )
+    parser.add_argument(
         "--periods", type=int, metavar="P", help="periods per year, instead of the calendar's"
     )
 
@@ -77,7 +85,15 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_market(parser)
     parser.add_argument("--protocol", default="standard", help="a protocol's name or YAML file (standard)")
     parser.add_argument("--seeds", default="0", metavar="SEEDS", help="0, 0-4 or 0,2,3 (0)")
-    parser.add_argument("--backbone", help="language model: a folder, a hub id, random, or random:FOLDER")
+    parser.add_argument(
+        "--backbone", help="language model: embedded, a folder, a hub id, random, or random:FOLDER (embedded)"
+    )
+    parser.add_argument(
+        "--knowledge",
+        default="basics",
+        metavar="SUITE",
+        help="what a language model is asked before and after: none, basics, finance, control, all (basics)",
+    )
     parser.add_argument("--train", metavar="A:B", help="training window, first and last date")
     parser.add_argument("--test", metavar="A:B", help="test window, first and last date")
     parser.add_argument(
@@ -99,6 +115,41 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write a market in the layout that --data reads")
     _add_market(export)
     export.add_argument("--out", required=True, metavar="FOLDER", help="the data folder to write into")
+    fetch = actions.add_parser("fetch", help="get the markets of assets from the public files they name")
+    fetch.add_argument("assets", nargs="*", metavar="ASSET", help="an asset's name or its YAML file")
+    fetch.add_argument("--all", action="store_true", help="every installed asset")
+    fetch.add_argument("--from", dest="base_url", metavar="URL", default=GITHUB, help=f"a mirror of {GITHUB}")
+    fetch.add_argument("--out", metavar="FOLDER", help="the data folder to write into (the cache folder)")
+
+
+def _add_knowledge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", required=True, metavar="M", help="embedded, a folder, a hub id, random, or random:FOLDER"
+    )
+    parser.add_argument(
+        "--suite",
+        default="basics",
+        metavar="S",
+        help="a suite, a task, or all (basics)",
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="prompts that are read at once (32)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="items a task at most, chosen by hash")
+    parser.add_argument("--data", metavar="FOLDER", help="a data folder; qa/<task> below it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_backbone(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="backbone_command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    build = actions.add_parser("build", help="corpus, tokenizer, training, model card; under an hour")
+    build.add_argument("--out", default="backbone", metavar="FOLDER", help="a new folder (backbone)")
+    build.add_argument("--short", action="store_true", help="two minutes; knows far less")
+    build.add_argument("--seed", type=int, help="of corpus and weights (0)")
+    items = actions.add_parser("items", help="write the items of the suite `basics`")
+    items.add_argument("--out", default="items", metavar="FOLDER", help="where to (items)")
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
@@ -136,6 +187,14 @@ def _call(arguments: argparse.Namespace) -> None:
         from flagbench.cli.data import data_command
 
         data_command(arguments)
+    elif arguments.command == "knowledge":
+        from flagbench.cli.knowledge import knowledge_command
+
+        knowledge_command(arguments)
+    elif arguments.command == "backbone":
+        from flagbench.cli.backbone import backbone_command
+
+        backbone_command(arguments)
     else:
         from flagbench.cli.show import show_command
 
@@ -157,8 +216,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         fail(error.message, hint=error.hint)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; the seed in progress was not written", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or "interrupted; the seed in progress was not written", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of a pipe has left; the interpreter's own flush at exit must not complain.

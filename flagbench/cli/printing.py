@@ -1,5 +1,6 @@
 """Tables on stdout."""
 
+import os
 import sys
 from typing import Any
 
@@ -45,3 +46,11 @@ def _rich(table: TableText) -> Any:
     for row in table.rows:
         drawn.add_row(*(Text(cell) for cell in row))
     return drawn
+
+
+def leave_process_group() -> None:
+    """A launcher's processes must part in order, or torch warns of a leak."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from accelerate import PartialState
+
+        PartialState().destroy_process_group()

@@ -1,4 +1,4 @@
-"""A live line on stderr while an agent trains; nothing where stderr is no terminal."""
+"""Live lines on stderr while an agent is asked and trained; nothing where stderr is no terminal."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 FIGURES: Mapping[str, Callable[[float], str]] = {
@@ -29,27 +29,29 @@ class _TwoLines(Progress):
         yield Text(self.figures)
 
 
-class TrainingProgress:
-    """Steps done, steps a second, return so far, entropy, value loss and time left.
+class RunProgress:
+    """Questions asked; steps done, steps a second, return so far, entropy, value loss and time left.
 
     Args:
-        title: before the bar, such as `flag TSLA seed 0`.
-        steps: of the whole training.
+        title: before the bars, such as `flag TSLA seed 0`.
+        steps: of the whole training; None for an agent that does not train.
     """
 
-    def __init__(self, title: str, steps: int) -> None:
+    def __init__(self, title: str, steps: int | None) -> None:
         console = Console(stderr=True)
         self._bar = _TwoLines(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("steps, left"),
+            TextColumn("{task.fields[unit]}, left"),
             TimeRemainingColumn(),
             console=console,
             disable=not sys.stderr.isatty(),  # rich would also believe FORCE_COLOR
             transient=True,
         )
-        self._task = self._bar.add_task(title, total=steps)
+        self._title = title
+        self._training = None if steps is None else self._bar.add_task(title, total=steps, unit="steps")
+        self._asking: dict[str, TaskID] = {}
         self._figures: dict[str, float] = {}
         self._steps = 0
         self._started = time.monotonic()
@@ -69,7 +71,14 @@ class TrainingProgress:
             self._started = time.monotonic()  # loading the backbone is no training
         self._steps += steps
         self._bar.figures = self._text()
-        self._bar.update(self._task, advance=steps)
+        if self._training is not None:
+            self._bar.update(self._training, advance=steps)
+
+    def asked(self, what: str, done: int, total: int) -> None:
+        """Move the bar of a knowledge suite, which is there while it is asked."""
+        if what not in self._asking:
+            self._asking[what] = self._bar.add_task(f"{self._title}: {what}", unit="requests", total=total)
+        self._bar.update(self._asking[what], completed=done, visible=done < total)
 
     def log(self, figures: Mapping[str, Any]) -> None:
         """Show an iteration's figures."""

@@ -1,27 +1,29 @@
 """`flagbench run`."""
 
 import argparse
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from flagbench.agents.agent import LanguageAgent
 from flagbench.agents.backbone_name import has_random_weights
-from flagbench.agents.training import TrainingMonitor
-from flagbench.cli.printing import print_json
+from flagbench.cli.printing import leave_process_group, print_json
 from flagbench.cli.seeds import parse_seeds
 from flagbench.cli.show import print_records
-from flagbench.experiment import is_main_process, run_seed
+from flagbench.cli.stand_in import check_replica, warn_of_stand_in
+from flagbench.experiment import RunMonitor, SilentRun, draw_retention, is_main_process, run_seed
 from flagbench.market.period import Period
 from flagbench.planning import Plan, RunSpec, plan
 from flagbench.records.run_directory import read_run
-from flagbench.records.training_log import Silent
 
 
 def run_command(arguments: argparse.Namespace) -> None:
     """Train and score every seed, print the tables, and the run's folder last."""
-    planned = plan(_spec(arguments))
+    planned = plan(_spec(arguments), fallback=not arguments.no_replica)
+    check_replica(planned.market, refused=arguments.no_replica)
+    if is_main_process():
+        warn_of_stand_in(planned.market)
     _say_what_is_random(planned)
     folders: list[Path] = []
     try:
@@ -34,9 +36,11 @@ def run_command(arguments: argparse.Namespace) -> None:
         if folders:
             print(f"note: the seeds that were finished are kept: {planned.folder}", file=sys.stderr)
         raise
-    _leave_process_group(planned)
+    if planned.setup is not None:
+        leave_process_group()
     if not folders:
         return
+    draw_retention(planned.folder)
     if arguments.json:
         print_json({"runs": [_summary(folder) for folder in folders]})
     else:
@@ -58,19 +62,21 @@ def _spec(arguments: argparse.Namespace) -> RunSpec:
         num_envs=arguments.num_envs,
         precision=arguments.precision,
         settings=tuple(arguments.set),
+        knowledge=arguments.knowledge,
         out=Path(arguments.out),
     )
 
 
 def _progress(planned: Plan, seed: int) -> Any:
-    """A bar in the first process while an agent learns; else nothing."""
-    silent: TrainingMonitor = Silent()
-    if planned.setup is None or not is_main_process():
+    """Bars in the first process while an agent learns or is asked; else nothing."""
+    silent: RunMonitor = SilentRun()
+    is_asked = planned.knowledge is not None and issubclass(planned.agent.agent_class, LanguageAgent)
+    if not is_main_process() or (planned.setup is None and not is_asked):
         return nullcontext(silent)
-    from flagbench.cli.progress import TrainingProgress
+    from flagbench.cli.progress import RunProgress
 
     title = f"{Path(planned.agent.name).name} {planned.market.label} seed {seed}"
-    return TrainingProgress(title, planned.setup.env_steps)
+    return RunProgress(title, None if planned.setup is None else planned.setup.env_steps)
 
 
 def _say_what_is_random(planned: Plan) -> None:
@@ -82,14 +88,6 @@ def _say_what_is_random(planned: Plan) -> None:
         )
 
 
-def _leave_process_group(planned: Plan) -> None:
-    """A launcher's processes must part in order, or torch warns of a leak."""
-    if planned.setup is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from accelerate import PartialState
-
-        PartialState().destroy_process_group()
-
-
 def _summary(folder: Path) -> dict[str, Any]:
     record = read_run(folder)[0]
     return {
@@ -98,4 +96,5 @@ def _summary(folder: Path) -> dict[str, Any]:
         "kind": record.market.kind,
         "train": record.scores["train"],
         "test": record.scores["test"],
+        "knowledge": record.knowledge,
     }

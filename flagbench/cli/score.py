@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from flagbench.cli.printing import print_json, print_tables
+from flagbench.cli.stand_in import check_replica, warn_of_stand_in
 from flagbench.errors import ConfigError
 from flagbench.market.loading import resolve_market
 from flagbench.market.market import Market
@@ -65,7 +66,14 @@ def _market_and_period(arguments: argparse.Namespace) -> tuple[Market, Period]:
         path = Path(arguments.asset)
         market = load_csv_market(path, train=window, test=window, periods_per_year=arguments.periods)
         return market, window
-    market = resolve_market(arguments.asset, data=arguments.data, periods_per_year=arguments.periods)
+    market = resolve_market(
+        arguments.asset,
+        data=arguments.data,
+        periods_per_year=arguments.periods,
+        fallback=not arguments.no_replica,
+    )
+    check_replica(market, refused=arguments.no_replica)
+    warn_of_stand_in(market)
     return market, window or market.asset.windows.test
 
 

@@ -1,14 +1,22 @@
 """From a `Setup` to a running accelerator, and what was really observed of it."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import InitProcessGroupKwargs, set_seed
 
 from flagbench.agents.training import Setup
 from flagbench.errors import ConfigError
+
+PATIENCE = timedelta(days=7)
+"""How long processes wait for each other.
+
+The first asks and plays while the others wait, which may take hours with a large model; torch itself gives up
+after 10 minutes on GPUs and 30 on CPUs. A launcher ends all when one dies, so nobody waits in vain.
+"""
 
 
 def start(setup: Setup, *, seed: int) -> Accelerator:
@@ -28,7 +36,11 @@ def start(setup: Setup, *, seed: int) -> Accelerator:
     if precision == "auto":
         precision = "bf16" if torch.cuda.is_available() else "no"
     # Without cpu=True accelerate overlooks other processes on a machine that has only CPUs.
-    accelerator = Accelerator(mixed_precision=precision, cpu=not torch.accelerator.is_available())
+    accelerator = Accelerator(
+        mixed_precision=precision,
+        cpu=not torch.accelerator.is_available(),
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
     announced = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != announced:
         raise ConfigError(

@@ -60,6 +60,8 @@ class RunRecord(Settings):
     """Of the test window's actions file."""
     scores: dict[Literal["train", "test"], dict[str, Any]]
     buy_and_hold: dict[Literal["train", "test"], dict[str, Any]] = Field(repr=False)
+    knowledge: dict[str, Any] | None = Field(default=None, repr=False)
+    """What the agent's language model knew before and after; None where it has none, or none was asked."""
     ledger: LedgerReference
 
 

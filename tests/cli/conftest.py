@@ -70,12 +70,15 @@ def csv_task(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def tiny_training() -> Iterator[tuple[str, ...]]:
-    """Arguments that train FLAG for 16 steps on random weights, in one thread."""
+    """Arguments that train FLAG for 16 steps on random weights, in one thread, and ask it nothing.
+
+    A `--knowledge` behind them wins.
+    """
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    budget = ("--env-steps", "16", "--num-envs", "2", "--set", "ppo.num_steps=4")
+    budget = ("--env-steps", "16", "--num-envs", "2", "--set", "ppo.num_steps=4", "--knowledge", "none")
     yield ("--agent", "flag", "--backbone", "random", "--set", "max_prompt_tokens=220", *budget)
     torch.set_num_threads(threads)
 

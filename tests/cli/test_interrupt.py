@@ -26,7 +26,7 @@ def _heard_signals() -> Iterator[None]:
 def training(csv_task: tuple[str, ...], tmp_path: Path) -> list[str]:
     """A command that would train for hours, and write below the folder `out`."""
     budget = ("--env-steps", "100000", "--set", "ppo.num_steps=1", "--set", "max_prompt_tokens=220")
-    agent = ("--agent", "flag", "--backbone", "random", *budget)
+    agent = ("--agent", "flag", "--backbone", "random", "--knowledge", "none", *budget)
     return [sys.executable, "-m", "flagbench", "run", *agent, *csv_task, "--out", str(tmp_path / "out")]
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flagbench.cli.main import LISTS
+from flagbench.knowledge.suites import task_names
 from flagbench.market.asset import asset_names, load_asset
 from flagbench.registry import agent_names, load_metrics
 from flagbench.trading.protocol import protocol_names
@@ -16,6 +17,7 @@ NAMES = {
     "assets": asset_names(),
     "protocols": protocol_names(),
     "metrics": list(load_metrics()),
+    "knowledge": task_names(),
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flagbench.cli.progress import TrainingProgress
+from flagbench.cli.progress import RunProgress
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -74,8 +74,8 @@ needs_terminal = pytest.mark.skipif(not hasattr(os, "openpty"), reason="this sys
 def test_a_narrow_terminal_has_room_for_bar_and_figures() -> None:
     terminal, stderr = os.openpty()
     script = (
-        "from flagbench.cli.progress import TrainingProgress\n"
-        "with TrainingProgress('flag TSLA seed 0', 6400) as progress:\n"
+        "from flagbench.cli.progress import RunProgress\n"
+        "with RunProgress('flag TSLA seed 0', 6400) as progress:\n"
         "    progress.log({'return_so_far': 0.1, 'entropy': 0.5, 'value_loss': 0.1})\n"
         "    progress.advance(3200)\n"
     )
@@ -121,7 +121,7 @@ def test_the_rate_counts_from_the_first_step_and_not_from_loading(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    with TrainingProgress("flag TSLA seed 0", 100) as progress:
+    with RunProgress("flag TSLA seed 0", 100) as progress:
         now = 1000.0
         progress.advance(10)
         now = 1002.0

@@ -45,7 +45,7 @@ def test_the_path_of_a_run_says_what_it_was(random_run: "Ran") -> None:
 
 
 def test_a_run_prints_a_column_a_seed_and_buy_and_hold_for_both_windows(random_run: "Ran") -> None:
-    headings = [line.split() for line in random_run.outcome.out.splitlines() if "seed 0" in line]
+    headings = [line.split() for line in random_run.outcome.out.splitlines() if "  seed 0  " in line]
     assert headings == [["seed", "0", "seed", "1", "seed", "12", "buy-and-hold"]] * 2
     lines = random_run.outcome.out.splitlines()
     assert sum(line.startswith("train 2020-") for line in lines) == 1
@@ -63,7 +63,7 @@ def test_with_json_there_is_one_object_and_no_other_line(
     runs = run_json(flagbench, "--agent", "random", *csv_task, "--seeds", "2,0", "--out", tmp_path)
     assert [run["seed"] for run in runs] == [2, 0]
     for run in runs:
-        assert set(run) == {"seed", "record", "kind", "train", "test"}
+        assert set(run) == {"seed", "record", "kind", "train", "test", "knowledge"}
         assert run["kind"] == "market"
         record = json.loads(Path(run["record"]).read_text())
         assert record["seed"] == run["seed"]

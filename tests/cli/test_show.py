@@ -41,13 +41,30 @@ def test_a_seed_is_shown_by_its_own_folder(random_run: "Ran", flagbench: "Comman
     shown = flagbench("show", random_run.folder / "seed-12")
     assert shown.status == 0
     assert shown.last_line == str(random_run.folder / "seed-12")
-    headings = [line.split() for line in shown.out.splitlines() if "seed 12" in line]
+    headings = [line.split() for line in shown.out.splitlines() if "  seed 12  " in line]
     assert headings == [["seed", "12", "buy-and-hold"]] * 2
 
 
 def test_seeds_stand_in_the_order_of_their_numbers(random_run: "Ran", flagbench: "CommandLine") -> None:
     runs = json.loads(flagbench("show", random_run.folder, "--json").out)["runs"]
     assert [run["seed"] for run in runs] == [0, 1, 12]
+
+
+@pytest.mark.parametrize("other", ["replica", "replica:seed=1"])
+def test_rows_on_a_replica_and_on_another_market_never_share_a_table(
+    random_run: "Ran", flagbench: "CommandLine", tmp_path: Path, other: str
+) -> None:
+    first = random_run.folder if other == "replica" else None
+    arguments = ("run", "--agent", "random", "--asset", "TSLA", "--out", tmp_path / "runs")
+    first = first or Path(flagbench(*arguments, "--data", "replica").last_line)
+    second = Path(flagbench(*arguments, "--data", other, "--seeds", "7").last_line)
+    mixed = tmp_path / "mixed"
+    shutil.copytree(first, mixed)
+    shutil.copytree(second / "seed-7", mixed / "seed-7")
+    outcome = flagbench("show", mixed)
+    assert (outcome.status, outcome.out) == (2, "")
+    what = "kind of market" if other == "replica" else "market"
+    assert outcome.err.startswith(f"error: one table holds one {what}, these records have 2: ")
 
 
 def test_with_json_it_prints_the_records(run: "Ran", flagbench: "CommandLine") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pytest
 
-from flagbench.agents.agent import Agent, Briefing, TrainableAgent
+from flagbench.agents.agent import Agent, Briefing, LanguageAgent, TrainableAgent
 from flagbench.agents.making import AgentPlan, accepts
 from flagbench.agents.training import Setup
 from flagbench.market.market import Market
@@ -24,7 +24,9 @@ from flagbench.trading.trajectory import Trajectory
 from flagbench.trading.vector_environment import VectorTradingEnv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    import torch
 
     from tests.conftest import MarketFactory
 
@@ -36,6 +38,8 @@ SMALL = {"backbone": "random", "max_prompt_tokens": 220}
 
 LEARNERS = [name for name in agent_names() if issubclass(load_agent_class(name), TrainableAgent)]
 learners = pytest.mark.parametrize("entrant", LEARNERS, indirect=True)
+READERS = [name for name in agent_names() if issubclass(load_agent_class(name), LanguageAgent)]
+readers = pytest.mark.parametrize("entrant", READERS, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +87,12 @@ class Entrant(NamedTuple):
     summary: dict[str, Any] | None
 
 
-def trained(name: str, market: Market, *, seed: int = 5) -> Entrant:
+def trained(
+    name: str, market: Market, *, seed: int = 5, beforehand: "Callable[[Agent], None] | None" = None
+) -> Entrant:
     agent, monitor = made(name), Listener()
+    if beforehand is not None:
+        beforehand(agent)
     if not isinstance(agent, TrainableAgent):
         return Entrant(name, agent, monitor, None)
     from flagbench.learning.start import start
@@ -217,6 +225,69 @@ def test_loaded_from_its_checkpoint_it_acts_the_same(
     for window in ("train", "test"):
         first, second = (played(agent, market, window).actions for agent in (entrant.agent, loaded))
         assert first.tolist() == second.tolist()
+
+
+def weights_of(agent: Agent) -> dict[str, "torch.Tensor"]:
+    """Every weight of an agent's language model, as it now is."""
+    assert isinstance(agent, LanguageAgent)
+    model, _ = agent.language_model()
+    return {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+
+@readers
+def test_its_language_model_reads_and_predicts_tokens(entrant: Entrant) -> None:
+    import torch
+
+    for agent in (made(entrant.name), entrant.agent):
+        assert isinstance(agent, LanguageAgent)
+        agent.reset(5)
+        model, tokenizer = agent.language_model()
+        again, _ = agent.language_model()
+        assert again is model
+        ids = torch.tensor([tokenizer.encode("What is a share?")])
+        with torch.no_grad():
+            logits = model(ids.to(model.device)).logits
+        assert logits.shape[:2] == ids.shape
+        assert logits.shape[2] >= len(tokenizer)
+        assert torch.isfinite(logits).all()
+
+
+@readers
+def test_before_training_its_language_model_is_the_same_for_the_same_seed(entrant: Entrant) -> None:
+    first, second, other = made(entrant.name), made(entrant.name), made(entrant.name)
+    for agent, seed in ((first, 5), (second, 5), (other, 6)):
+        agent.reset(seed)
+    one, two, three = (weights_of(agent) for agent in (first, second, other))
+    assert one.keys() == two.keys() == three.keys()
+    assert all(one[name].equal(two[name]) for name in one)
+    assert not all(one[name].equal(three[name]) for name in one)  # its weights are random here
+
+
+@readers
+def test_training_changes_its_language_model_and_asking_for_it_changes_nothing(
+    entrant: Entrant, market: Market
+) -> None:
+    untrained = made(entrant.name)
+    untrained.reset(5)
+    before, after = weights_of(untrained), weights_of(entrant.agent)
+    shared = before.keys() & after.keys()
+    assert not all(before[name].equal(after[name]) for name in shared)
+    first = played(entrant.agent, market).actions.tolist()
+    asked = weights_of(entrant.agent)
+    assert all(asked[name].equal(after[name]) for name in after)
+    assert played(entrant.agent, market).actions.tolist() == first
+
+
+@readers
+def test_asked_for_its_language_model_beforehand_it_learns_the_same(entrant: Entrant, market: Market) -> None:
+    def ask(agent: Agent) -> None:
+        agent.reset(5)
+        weights_of(agent)
+
+    again = trained(entrant.name, market, beforehand=ask)
+    one, two = weights_of(entrant.agent), weights_of(again.agent)
+    assert all(one[name].equal(two[name]) for name in one)
+    assert played(again.agent, market).actions.tolist() == played(entrant.agent, market).actions.tolist()
 
 
 @pytest.mark.parametrize("window", ["train", "test"])

@@ -116,14 +116,14 @@ def printed(*arguments: object) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """FLAG on random weights over the bars of the docs, for eight steps."""
+def trained(tmp_path_factory: pytest.TempPathFactory, toy_addition: str) -> Ran:
+    """FLAG on random weights over the bars of the docs, for eight steps, asked twelve questions."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     flag = ("--agent", "flag", "--backbone", "random", "--env-steps", 8, "--num-envs", 2)
-    out = ("--set", "ppo.num_steps=4", "--out", tmp_path_factory.mktemp("runs"))
+    out = ("--set", "ppo.num_steps=4", "--knowledge", toy_addition, "--out", tmp_path_factory.mktemp("runs"))
     value = printed("run", *flag, "--asset", DOCS / "bars.csv", *WINDOWS, *out)
     torch.set_num_threads(threads)
     return Ran(value, Path(value["runs"][0]["record"]).parent)
@@ -142,6 +142,17 @@ def test_what_lies_inside_the_fields_of_the_record_is_described(trained: Ran) ->
             inner |= keys(trained.record[field])
         assert not missing(inner, text), field
     assert not missing(trained.record["provenance"]["git"] or (), text)
+
+
+def test_the_knowledge_of_a_run_is_described(trained: Ran) -> None:
+    text = section("records.md", "## `knowledge`")
+    knowledge = trained.record["knowledge"]
+    assert first_column(text) == set(knowledge)
+    assert not missing(keys(knowledge["before"]["toy_addition"]), text)
+    lines = (trained.folder / "knowledge" / "noise.jsonl").read_text(encoding="utf-8").splitlines()
+    assert not missing(json.loads(lines[0]), text)
+    compared = section("retention.md", "## What is reported")
+    assert first_column(compared) == set(knowledge["retention"][0])
 
 
 def test_the_files_of_a_seed_are_described(trained: Ran) -> None:
