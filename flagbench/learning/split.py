@@ -192,6 +192,8 @@ class SplitBackbone:
         if self.frozen_layers == 0:
             return False  # nothing is computed below the boundary
         ids = _probe(self.model).repeat(1, 8)
+        if getattr(self.model.config, "max_position_embeddings", ids.shape[1]) < ids.shape[1]:
+            return False  # too short a context to share a beginning worth a second pass
         ids[:, :LEAST_SHARED] = ids[0, :LEAST_SHARED]
         self.shares_prefix = False
         whole = self.lower(ids)
