@@ -23,9 +23,8 @@ import numpy as np
 
 from flagbench.agents.agent import Briefing
 from flagbench.agents.making import AgentPlan, parse_settings
-from flagbench.agents.training import Setup
+from flagbench.agents.training import Setup, training_envs
 from flagbench.cli.seeds import parse_seeds
-from flagbench.experiment import training_envs
 from flagbench.market.asset import load_asset
 from flagbench.market.market import Market
 from flagbench.market.price_file import FloatArray

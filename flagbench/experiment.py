@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flagbench.agents.agent import Agent, DescribedAgent, LanguageAgent, TrainableAgent
 from flagbench.agents.making import calling
-from flagbench.agents.training import MakeEnvs, TrainingMonitor
+from flagbench.agents.training import TrainingMonitor, training_envs
 from flagbench.errors import AgentError
 from flagbench.market.market import Market
-from flagbench.market.period import Period
 from flagbench.planning import Plan
 from flagbench.records.action_file import write_actions
 from flagbench.records.ledger import append_trial, canonical_sha256
@@ -27,11 +26,9 @@ from flagbench.scoring.policy import buy_and_hold_actions
 from flagbench.scoring.score import Score, score
 from flagbench.trading.environment import TradingEnv
 from flagbench.trading.portfolio import IntArray
-from flagbench.trading.protocol import Protocol as TradingProtocol
 from flagbench.trading.replay import replay
 from flagbench.trading.rollout import rollout
 from flagbench.trading.trajectory import Trajectory
-from flagbench.trading.vector_environment import VectorTradingEnv
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -184,23 +181,6 @@ def _train(
         )
         values: dict[str, Any] = plain(dict(summary))
         return values
-
-
-def training_envs(known: Market, protocol: TradingProtocol, period: Period) -> MakeEnvs:
-    """The factory that an agent trains with. It closes over what is given here and nothing else.
-
-    Args:
-        known: the market as it stood at the end of the training window.
-        protocol: fills, costs, reward, lookback.
-        period: the training window.
-    """
-
-    def make_envs(num_envs: int, *, max_episode_steps: int | None = None) -> VectorTradingEnv:
-        return VectorTradingEnv(
-            known, protocol, period, num_envs=num_envs, max_episode_steps=max_episode_steps
-        )
-
-    return make_envs
 
 
 def _play(plan: Plan, agent: Agent, window: str, seed: int) -> Trajectory:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flagbench.agents.training import training_envs
 from flagbench.cli.main import main
-from flagbench.experiment import training_envs
 from flagbench.market.market import Market
 from flagbench.trading.protocol import load_protocol
 

@@ -1,14 +1,15 @@
 """What training is given: the set-up that all agents of a comparison share, environments, a monitor."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
+from flagbench.market.market import Market
+from flagbench.market.period import Period
 from flagbench.settings import Settings
-
-if TYPE_CHECKING:
-    from flagbench.trading.vector_environment import VectorTradingEnv
+from flagbench.trading.protocol import Protocol as TradingProtocol
+from flagbench.trading.vector_environment import VectorTradingEnv
 
 
 class Setup(Settings):
@@ -27,7 +28,7 @@ class Setup(Settings):
 class MakeEnvs(Protocol):
     """Builds environments over the training window."""
 
-    def __call__(self, num_envs: int, *, max_episode_steps: int | None = None) -> "VectorTradingEnv":
+    def __call__(self, num_envs: int, *, max_episode_steps: int | None = None) -> VectorTradingEnv:
         """`num_envs` accounts in step."""
 
 
@@ -39,3 +40,20 @@ class TrainingMonitor(Protocol):
 
     def log(self, figures: Mapping[str, Any]) -> None:
         """Figures of one iteration, plain values; `env_steps` says when."""
+
+
+def training_envs(known: Market, protocol: TradingProtocol, period: Period) -> MakeEnvs:
+    """The factory that an agent trains with. It closes over what is given here and nothing else.
+
+    Args:
+        known: the market as it stood at the end of the training window.
+        protocol: fills, costs, reward, lookback.
+        period: the training window.
+    """
+
+    def make_envs(num_envs: int, *, max_episode_steps: int | None = None) -> VectorTradingEnv:
+        return VectorTradingEnv(
+            known, protocol, period, num_envs=num_envs, max_episode_steps=max_episode_steps
+        )
+
+    return make_envs

@@ -4,11 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from flagbench.cli.stand_in import check_replica, warn_of_stand_in
+from flagbench.cli.stand_in import named_market
 from flagbench.errors import ConfigError
 from flagbench.market.asset import load_asset
 from flagbench.market.exporting import export_market
-from flagbench.market.loading import resolve_market
 from flagbench.market.replica import ReplicaSpec, draw_replica, parse_replica, realised_signal
 
 
@@ -26,14 +25,7 @@ def _export(arguments: argparse.Namespace) -> None:
     """Write a market as files and print the data folder last."""
     if arguments.asset.endswith(".csv"):
         raise ConfigError("a CSV of bars is a file already; name an asset to export")
-    market = resolve_market(
-        arguments.asset,
-        data=arguments.data,
-        periods_per_year=arguments.periods,
-        fallback=not arguments.no_replica,
-    )
-    check_replica(market, refused=arguments.no_replica)
-    warn_of_stand_in(market)
+    market = named_market(arguments)
     folder = export_market(market, Path(arguments.out))
     windows = market.asset.windows
     print(f"{market.label}: {len(market.dates)} bars, {len(market.text)} texts")

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from flagbench.cli.printing import print_json, print_tables
-from flagbench.cli.stand_in import check_replica, warn_of_stand_in
+from flagbench.cli.stand_in import named_market
 from flagbench.errors import ConfigError
-from flagbench.market.loading import resolve_market
 from flagbench.market.market import Market
 from flagbench.market.period import Period
 from flagbench.records.action_file import read_actions
@@ -66,14 +65,7 @@ def _market_and_period(arguments: argparse.Namespace) -> tuple[Market, Period]:
         path = Path(arguments.asset)
         market = load_csv_market(path, train=window, test=window, periods_per_year=arguments.periods)
         return market, window
-    market = resolve_market(
-        arguments.asset,
-        data=arguments.data,
-        periods_per_year=arguments.periods,
-        fallback=not arguments.no_replica,
-    )
-    check_replica(market, refused=arguments.no_replica)
-    warn_of_stand_in(market)
+    market = named_market(arguments)
     return market, window or market.asset.windows.test
 
 

@@ -1,13 +1,31 @@
 """What a user is told when a replica stands in for prices that are not there."""
 
+import argparse
 import sys
 
 from flagbench.errors import MarketDataError
-from flagbench.market.loading import fetch_command
+from flagbench.market.loading import fetch_command, resolve_market
 from flagbench.market.market import Market
 
 RULE = "=" * 80
 ELSEWHERE = "--data FOLDER, with market/<ASSET>/prices.csv in it"
+
+
+def named_market(arguments: argparse.Namespace) -> Market:
+    """The market that `--asset` and `--data` name; a replica that stands in is told of, or refused.
+
+    Raises:
+        FlagbenchError: there is no such asset, its data is missing or broken, or replicas are refused.
+    """
+    market = resolve_market(
+        arguments.asset,
+        data=arguments.data,
+        periods_per_year=arguments.periods,
+        fallback=not arguments.no_replica,
+    )
+    check_replica(market, refused=arguments.no_replica)
+    warn_of_stand_in(market)
+    return market
 
 
 def check_replica(market: Market, *, refused: bool) -> None:

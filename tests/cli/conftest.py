@@ -1,4 +1,7 @@
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -51,6 +54,54 @@ def flagbench() -> CommandLine:
         return Outcome(status, out.getvalue(), err.getvalue())
 
     return run
+
+
+class Watched(NamedTuple):
+    """What a process left with, wrote to the terminal that its stderr was, and printed."""
+
+    status: int
+    shown: str
+    out: str
+
+
+class OnTerminal(Protocol):
+    """The type of `on_terminal`; tests import it under `TYPE_CHECKING` only."""
+
+    def __call__(self, arguments: Sequence[str], *, columns: int = 160) -> Watched: ...
+
+
+@pytest.fixture(scope="session")
+def on_terminal() -> OnTerminal:
+    """Runs Python in a process of its own, whose stderr is a terminal and whose stdout is a pipe."""
+
+    def run(arguments: Sequence[str], *, columns: int = 160) -> Watched:
+        terminal, stderr = os.openpty()
+        environment = os.environ | {"TERM": "xterm", "COLUMNS": str(columns)}
+        with subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
+        ) as process:
+            os.close(stderr)
+            shown = _read_terminal(terminal)
+            assert process.stdout is not None
+            out = process.stdout.read()
+        os.close(terminal)
+        return Watched(process.returncode, shown, out)
+
+    return run
+
+
+def _read_terminal(terminal: int) -> str:
+    """All that is written to a terminal until its last writer is gone."""
+    chunks: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(terminal, 4096)
+        except OSError:  # how Linux says that the other end was closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    return b"".join(chunks).decode()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,4 @@
 import hashlib
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine
+    from tests.cli.conftest import CommandLine, OnTerminal
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BARS = "Date,Open,High,Low,Close,Adj Close,Volume\n2020-07-01,10,12,9,11,5,1\n2020-07-02,11,12,9,10,5,1\n"
@@ -231,36 +230,14 @@ def test_ctrl_c_leaves_what_came_and_the_same_command_goes_on_from_there(
     assert not part.exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
-def test_on_a_terminal_a_bar_shows_bytes(mirror: str) -> None:
+def test_on_a_terminal_a_bar_shows_bytes(mirror: str, on_terminal: "OnTerminal") -> None:
     asset("GOLD")
-    terminal, stderr = os.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen(
-        fetching(mirror), stdout=subprocess.PIPE, stderr=stderr, env=environment
-    ) as process:
-        os.close(stderr)
-        shown = read_terminal(terminal)
-    os.close(terminal)
-    assert process.returncode == 0
+    status, shown, _ = on_terminal(fetching(mirror)[1:], columns=100)
+    assert status == 0
     assert "GOLD" in shown
     assert "━" in shown
     assert f"{len(BARS)}/{len(BARS)} bytes" in shown
     assert shown.endswith("\x1b[2K")  # it wipes itself off, so that only the result stays
-
-
-def read_terminal(terminal: int) -> str:
-    """All that is written to a terminal until its last writer is gone."""
-    chunks: list[bytes] = []
-    while True:
-        try:
-            chunk = os.read(terminal, 4096)
-        except OSError:  # how Linux says that the other end was closed
-            break
-        if not chunk:
-            break
-        chunks.append(chunk)
-    return b"".join(chunks).decode()
 
 
 def test_what_is_fetched_loads_no_torch(mirror: str) -> None:

@@ -1,6 +1,5 @@
 import json
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 from flagbench.knowledge.suites import load_suites
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine
+    from tests.cli.conftest import CommandLine, OnTerminal
 
 FEW = ("knowledge", "--model", "random", "--limit", "6")
 
@@ -125,25 +124,12 @@ def test_data_that_is_nowhere_is_missed_without_a_network(tmp_path: Path) -> Non
     assert hint.startswith("hint: connect to a network, or put it into a data folder")
 
 
-@pytest.mark.skipif(not hasattr(pty, "openpty"), reason="there are no pseudo-terminals here")
-def test_a_bar_moves_on_a_terminal_and_stdout_is_data() -> None:
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "flagbench", *FEW, "--json"], stdout=subprocess.PIPE, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        assert process.stdout is not None
-        seen = b""
-        try:
-            while chunk := os.read(ours, 4096):
-                seen += chunk
-        except OSError:  # how a pseudo-terminal says that the other side has left
-            pass
-        out = process.stdout.read()
-    assert process.returncode == 0
+def test_a_bar_moves_on_a_terminal_and_stdout_is_data(on_terminal: "OnTerminal") -> None:
+    status, shown, out = on_terminal(["-m", "flagbench", *FEW, "--json"])
+    assert status == 0
     assert json.loads(out)["suite"] == "basics"
-    assert b"knowledge: basics" in seen
-    assert b"/48" in seen
+    assert "knowledge: basics" in shown
+    assert "/48" in shown
 
 
 def test_random_weights_are_the_same_every_time(flagbench: "CommandLine") -> None:

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +7,7 @@ import pytest
 from flagbench.cli.progress import RunProgress
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine
+    from tests.cli.conftest import CommandLine, OnTerminal
 
 AGENT = """
 import time
@@ -53,38 +50,15 @@ def test_it_is_quiet_where_stderr_is_no_terminal(
     assert (outcome.status, outcome.err) == (0, "")
 
 
-def read_terminal(terminal: int) -> str:
-    """All that is written to a terminal until its last writer is gone."""
-    chunks: list[bytes] = []
-    while True:
-        try:
-            chunk = os.read(terminal, 4096)
-        except OSError:  # how Linux says that the other end was closed
-            break
-        if not chunk:
-            break
-        chunks.append(chunk)
-    return b"".join(chunks).decode()
-
-
-needs_terminal = pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
-
-
-@needs_terminal
-def test_a_narrow_terminal_has_room_for_bar_and_figures() -> None:
-    terminal, stderr = os.openpty()
+def test_a_narrow_terminal_has_room_for_bar_and_figures(on_terminal: "OnTerminal") -> None:
     script = (
         "from flagbench.cli.progress import RunProgress\n"
         "with RunProgress('flag TSLA seed 0', 6400) as progress:\n"
         "    progress.log({'return_so_far': 0.1, 'entropy': 0.5, 'value_loss': 0.1})\n"
         "    progress.advance(3200)\n"
     )
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
-    with subprocess.Popen([sys.executable, "-c", script], stderr=stderr, env=environment) as process:
-        os.close(stderr)
-        shown = read_terminal(terminal)
-    os.close(terminal)
-    assert process.returncode == 0
+    status, shown, _ = on_terminal(["-c", script], columns=80)
+    assert status == 0
     assert "━━━━━━━━" in shown
     assert "3200/6400" in shown
     assert "steps/s" in shown
@@ -92,20 +66,11 @@ def test_a_narrow_terminal_has_room_for_bar_and_figures() -> None:
     assert "…" not in shown
 
 
-@needs_terminal
-def test_on_a_terminal_a_bar_shows_steps_rate_and_figures(learner: tuple[str, ...]) -> None:
-    terminal, stderr = os.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "160"}
-    command = [sys.executable, "-m", "flagbench", *learner]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
-    ) as process:
-        os.close(stderr)
-        shown = read_terminal(terminal)
-        assert process.stdout is not None
-        printed = process.stdout.read()
-    os.close(terminal)
-    assert process.returncode == 0
+def test_on_a_terminal_a_bar_shows_steps_rate_and_figures(
+    learner: tuple[str, ...], on_terminal: "OnTerminal"
+) -> None:
+    status, shown, printed = on_terminal(["-m", "flagbench", *learner])
+    assert status == 0
     assert "learner.py:Learner TOY seed 0" in shown
     assert "━" in shown
     assert "6/6" in shown

@@ -1,7 +1,6 @@
 """`flagbench run` of agents with a language model: asked before and after, and otherwise the same run."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from flagbench.records.run_directory import read_run
 from flagbench.records.run_record import RunRecord
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine, Ran
+    from tests.cli.conftest import CommandLine, OnTerminal, Ran
 
 pytestmark = pytest.mark.usefixtures("toy_addition")
 
@@ -368,25 +367,12 @@ def test_ctrl_c_while_a_model_is_asked_leaves_nothing_behind(
 # Progress
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
 def test_on_a_terminal_one_bar_stands_after_the_other(
-    csv_task: tuple[str, ...], tiny_training: tuple[str, ...], tmp_path: Path
+    csv_task: tuple[str, ...], tiny_training: tuple[str, ...], tmp_path: Path, on_terminal: "OnTerminal"
 ) -> None:
-    from tests.cli.test_progress import read_terminal
-
-    terminal, stderr = os.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "160"}
-    arguments = (*tiny_training, *csv_task, "--knowledge", "toy_addition", "--out", str(tmp_path))
-    command = [sys.executable, "-m", "flagbench", "run", *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
-    ) as process:
-        os.close(stderr)
-        shown = read_terminal(terminal)
-        assert process.stdout is not None
-        printed = process.stdout.read()
-    os.close(terminal)
-    assert process.returncode == 0
+    asked = ("--knowledge", "toy_addition", "--out", str(tmp_path))
+    status, shown, printed = on_terminal(["-m", "flagbench", "run", *tiny_training, *csv_task, *asked])
+    assert status == 0
     bars = [f"flag TOY seed 0: toy_addition {when} training" for when in ("before", "after")]
     assert shown.rindex(bars[0]) < shown.index("16/16") < shown.index(bars[1])
     assert "━" not in printed
