@@ -52,6 +52,11 @@ class MarketFactory(Protocol):
     ) -> Market: ...
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`long` tests first, so that no test process is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def synthetic_market() -> MarketFactory:
     """Makes a market of weekday bars from its closes; a bar opens at the close before it by default."""

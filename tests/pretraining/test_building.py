@@ -161,6 +161,7 @@ def test_what_ends_a_training_leaves_nothing(
 # The short form, whole.
 
 
+@pytest.mark.long
 def test_the_short_form_learns_facts_and_choices_give_nothing_away(tmp_path: Path) -> None:
     """About two minutes on an idle core."""
     losses: list[float] = []
