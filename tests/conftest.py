@@ -1,8 +1,11 @@
 import json
 import os
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pytest
@@ -153,3 +156,117 @@ def toy_addition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.syspath_prepend(site)
         patch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
         yield "toy_addition"
+
+
+class Fault(NamedTuple):
+    """What a chat server does with one question in place of answering it."""
+
+    status: int = 200
+    body: bytes = b""
+    header: tuple[str, str] | None = None
+    stalls: bool = False  # it says nothing until the test is over
+    drips: bool = False  # it sends a byte now and then until the test is over
+    cut_at: int | None = None  # it closes the connection after so many bytes of the body
+
+
+class ChatServer(ThreadingHTTPServer):
+    """An OpenAI-compatible server that gives one answer, and can be told what to do wrong."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _ChatHandler)
+        self.tokens: list[str] = ['{"', "Action", '":', ' "', "Hold", '"}']
+        self.alternatives: Mapping[str, Mapping[str, float]] = {}
+        """Of a token, with log-probabilities; without any the server gives none at all."""
+        self.usage: Mapping[str, int] | None = {"prompt_tokens": 100, "completion_tokens": 6}
+        self.faults: list[Fault] = []  # of the next questions, one each
+        self.asked: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        self.keys: list[str | None] = []  # what stood under `Authorization`
+        self.over = threading.Event()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def spoil(self, *faults: Fault, times: int = 1) -> None:
+        """Do something wrong with the next questions."""
+        self.faults += list(faults) * times
+
+    def completion(self, *, wants_log_probs: bool) -> bytes:
+        """The answer as it is sent."""
+        log_probs = [
+            {
+                "token": token,
+                "logprob": -0.1,
+                "bytes": None,
+                "top_logprobs": [
+                    {"token": text, "logprob": value, "bytes": None}
+                    for text, value in self.alternatives.get(token, {token: -0.1}).items()
+                ],
+            }
+            for token in self.tokens
+        ]
+        choice = {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "".join(self.tokens)},
+            "logprobs": {"content": log_probs} if wants_log_probs and self.alternatives else None,
+        }
+        body = {"id": "1", "object": "chat.completion", "model": "toy-1.5", "choices": [choice]}
+        return json.dumps(body if self.usage is None else {**body, "usage": self.usage}).encode()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client may leave in the middle of an answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _ChatHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ChatServer
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        server = self.server
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server.asked.append(question)
+        server.paths.append(self.path)
+        server.keys.append(self.headers.get("Authorization"))
+        fault = server.faults.pop(0) if server.faults else None
+        if fault is None:
+            return self._send(200, server.completion(wants_log_probs="logprobs" in question))
+        if fault.stalls:
+            server.over.wait(30)
+            self.close_connection = True
+            return None
+        return self._send(fault.status, fault.body, fault)
+
+    def _send(self, status: int, body: bytes, fault: Fault | None = None) -> None:
+        self.send_response(status)
+        if fault is not None and fault.header is not None:
+            self.send_header(*fault.header)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(1000 if fault is not None and fault.drips else len(body)))
+        self.end_headers()
+        while fault is not None and fault.drips and not self.server.over.wait(0.02):
+            self.wfile.write(b" ")
+        self.wfile.write(body if fault is None else body[: fault.cut_at])
+        self.close_connection = fault is not None and (fault.drips or fault.cut_at is not None)
+
+
+@pytest.fixture
+def chat_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    """A real server on this machine, which no proxy of the environment stands before; no key is set."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("FLAGBENCH_API_KEY", raising=False)
+    with ChatServer() as serving:
+        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield serving
+        serving.over.set()
+        serving.shutdown()
+        thread.join()

@@ -21,9 +21,12 @@ ORDER = (
     ("flag",),
     ("knowledge",),
     ("pretraining",),
+    ("leaks",),
+    ("comparison",),
     ("reports",),
     ("planning",),
     ("experiment",),
+    ("suites",),
     ("cli",),
     ("__main__",),
 )
@@ -162,7 +165,7 @@ def test_heavy_packages_are_imported_at_once_only_where_agents_learn() -> None:
 
 
 def test_agents_that_ship_use_what_a_strangers_agent_may_use() -> None:
-    allowed = {"errors", "settings", "market", "trading", "agents", "learning"}
+    allowed = {"errors", "settings", "market", "trading", "agents", "learning", "flag"}
     for path in sorted((ROOT / "baselines").glob("*.py")):
         for item in imports_of(path, "baselines"):
             room = room_of(item.module)

@@ -8,7 +8,10 @@ trace, and a score of actions by `flagbench score` is no trial.
 
 import hashlib
 import json
+import math
 import os
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +61,16 @@ def append_trial(path: Path, trial: dict[str, Any]) -> LedgerState:
     return LedgerState(digest, state.length + 1)
 
 
+def verify_at_rest(path: Path) -> LedgerState:
+    """`verify` while nobody else appends: a line that is half written is no broken chain.
+
+    Raises:
+        RecordError: the first line that does not fit.
+    """
+    with FileLock(f"{path}.lock"):
+        return verify(path)
+
+
 def verify(path: Path, *, expected: LedgerState | None = None) -> LedgerState:
     """Check the whole chain.
 
@@ -91,6 +104,57 @@ def read_trials(path: Path) -> list[dict[str, Any]]:
     """
     verify(path)
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def trial_key(entry: Mapping[str, Any]) -> str:
+    """What makes two entries the same trial: agent, source, params and set-up, whatever the seed."""
+    return canonical_sha256([entry.get(name) for name in ("agent", "agent_sha256", "params_sha256", "setup")])
+
+
+def trial_sharpes(
+    path: Path, *, asset: str, market_sha256: str, protocol_sha256: str, period: str
+) -> list[float]:
+    """Sharpe ratios of one bar of the distinct trials on one window, for the deflated Sharpe ratio.
+
+    Seeds of a trial are one trial, with the mean over the seeds that have a ratio; of a seed that was run
+    twice the later one counts. An entry without `sharpe_per_period`, which ledgers did not hold at first,
+    and one where it is null (never traded) make their trial count in N with nan, which is left out of V,
+    unless another seed of the trial has a ratio. Agents that know the future, `ranked` false, are no trials.
+
+    Args:
+        path: the ledger; without one there are no trials.
+        asset: its id.
+        market_sha256: of the market's content.
+        protocol_sha256: `canonical_sha256` of the protocol's fields.
+        period: the test window, `first:last`.
+
+    Returns:
+        one a trial, oldest first.
+
+    Raises:
+        RecordError: the chain is broken.
+    """
+    if not path.exists():
+        return []
+    window = {
+        "asset": asset,
+        "market_sha256": market_sha256,
+        "protocol_sha256": protocol_sha256,
+        "period": period,
+    }
+    tried: dict[str, dict[int, float]] = defaultdict(dict)
+    with FileLock(f"{path}.lock"):  # another run may be in the middle of a line
+        entries = read_trials(path)
+    for entry in entries:
+        if entry.get("ranked", True) and all(entry.get(name) == value for name, value in window.items()):
+            sharpe = entry.get("sharpe_per_period")
+            tried[trial_key(entry)][entry["seed"]] = math.nan if sharpe is None else float(sharpe)
+    return [_mean_known(list(seeds.values())) for seeds in tried.values()]
+
+
+def _mean_known(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _checked(line: str, *, previous: str, index: int, where: str) -> str:

@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flagbench.records.run_record import agent_label
+
 RecordJson = Mapping[str, Any]
 
-APART = 2.0
-"""Standard errors of a difference from which on two Sharpe ratios are called different; about 95 %.
+APART = 0.05
+"""p-value of the paired test below which two Sharpe ratios are called different. The convention."""
 
-Both errors are added as if the two were independent. They are not, since both trade the same bars, so this
-errs towards "cannot be told apart"; a paired test would be sharper.
-"""
+UNTESTED = {"p_value": None, "reason": "the record is of a version that made no test"}
 
 
 def run_reading(records: Sequence[RecordJson]) -> list[str]:
@@ -43,7 +43,7 @@ def run_reading(records: Sequence[RecordJson]) -> list[str]:
 
 
 def _became(record: RecordJson) -> str:
-    return f"{_wealth(record['scores']['test'])} with {record['agent']} (seed {record['seed']})"
+    return f"{_wealth(record['scores']['test'])} with {agent_label(record)} (seed {record['seed']})"
 
 
 def _wealth(score: Mapping[str, Any]) -> str:
@@ -55,16 +55,18 @@ def _wealth(score: Mapping[str, Any]) -> str:
 
 def _verdict(own: Mapping[str, Any], held: Mapping[str, Any]) -> str:
     values = [score["sharpe_ratio"] for score in (own, held)]
-    errors = [score["uncertainty"]["sharpe_ratio"]["se"] for score in (own, held)]
     if own["policy"]["identical_to"] == "buy-and-hold":
         return "the agent did what buy-and-hold does"
-    if any(value is None for value in (*values, *errors)):
+    if any(value is None for value in values):
         return "undefined, so there is nothing to compare"
-    difference, error = values[0] - values[1], math.hypot(*errors)
-    if abs(difference) < APART * error:
+    paired = own.get("against_buy_and_hold", UNTESTED)
+    figures = f"{values[0]:.2f} against buy-and-hold's {values[1]:.2f}"
+    if paired["p_value"] is None:
+        return f"{figures}; the two cannot be tested against each other: {paired['reason']}"
+    if paired["p_value"] >= APART:
         return (
-            f"{values[0]:.2f} against buy-and-hold's {values[1]:.2f}, each give or take more than "
-            f"{min(errors):.1f}: so few days cannot tell them apart"
+            f"{figures}: so few days cannot tell them apart (p = {paired['p_value']:.2f}; they could, had "
+            f"the true ratios been {paired['smallest_detectable']:.1f} apart)"
         )
-    better = "better" if difference > 0 else "worse"
-    return f"{values[0]:.2f} against buy-and-hold's {values[1]:.2f}: {better} by more than chance explains"
+    better = "better" if paired["difference"] > 0 else "worse"
+    return f"{figures}: {better} by more than chance explains (p = {paired['p_value']:.3f})"

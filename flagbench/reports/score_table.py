@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 from flagbench.agents.backbone_name import has_random_weights
 from flagbench.errors import ComparabilityError
+from flagbench.records.run_record import agent_label
 from flagbench.registry import load_metrics
+from flagbench.reports.uncertainty_rows import uncertainty_notes, uncertainty_rows
 from flagbench.scoring.metric import Unit
 
 ScoreJson = Mapping[str, Any]
@@ -39,7 +41,7 @@ def formatted(value: float | None, unit: Unit) -> str:
 
 
 def score_table(title: str, columns: Mapping[str, ScoreJson]) -> TableText:
-    """One column a score, one row a metric, then what the policy amounts to.
+    """One column a score; a row a metric, how sure it is below it; then what the policy amounts to.
 
     Args:
         title: above the table.
@@ -52,15 +54,16 @@ def score_table(title: str, columns: Mapping[str, ScoreJson]) -> TableText:
         if name == "sharpe_ratio":
             cells = [_with_error(cell, score) for cell, score in zip(cells, scores, strict=True)]
         rows.append([_label(name), *cells])
+        rows += uncertainty_rows(name, scores)
     for name in ("redundant", "unparsed"):
-        rows.append([f"{name} actions", *(str(score[name]) for score in scores)])  # noqa: PERF401
+        rows.append([f"{name} actions", *(str(score[name]) for score in scores)])
     rows.append(["identical to", *(score["policy"]["identical_to"] or "–" for score in scores)])
     agreement = [score["policy"]["agreement_with_buy_and_hold"] for score in scores]
     rows.append(["agrees with buy-and-hold", *(formatted(share, "fraction") for share in agreement)])
     rows.append(
         ["timing p-value", *(formatted(score["policy"]["timing"]["p_value"], "ratio") for score in scores)]
     )
-    return TableText(title, ["", *columns], rows, _notes(columns))
+    return TableText(title, ["", *columns], rows, _notes(columns) + uncertainty_notes(columns))
 
 
 def _label(name: str) -> str:
@@ -132,7 +135,7 @@ def run_heading(record: Mapping[str, Any]) -> list[str]:
     asset, protocol, market = record["asset"], record["protocol"], record["market"]
     replica = " (replica)" if market["kind"] == "replica" else ""
     backbone = record["params"].get("backbone")
-    who = f"{record['agent']} on {asset['id']}{replica} ({asset['name']})"
+    who = f"{agent_label(record)} on {asset['id']}{replica} ({asset['name']})"
     if backbone:
         weights = ", random weights: says nothing of a trained model" if has_random_weights(backbone) else ""
         who += f", backbone {backbone}{weights}"

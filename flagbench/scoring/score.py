@@ -1,7 +1,8 @@
 """The score of a window: a pure function of market, protocol and actions."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,20 @@ from flagbench.scoring.performance import (
     paper_performance,
     standard_performance,
 )
-from flagbench.scoring.policy import PolicyShape, policy_shape
-from flagbench.scoring.uncertainty import published_sharpe_standard_error, sharpe_standard_error
+from flagbench.scoring.policy import PolicyShape, buy_and_hold_actions, policy_shape
+from flagbench.scoring.sharpe import sharpe_per_period
+from flagbench.scoring.uncertainty import (
+    Uncertainty,
+    plain,
+    published_sharpe_standard_error,
+    sharpe_standard_error,
+    uncertainty,
+)
 from flagbench.trading.action import UNPARSED, Action
 from flagbench.trading.portfolio import IntArray
 from flagbench.trading.prices import window_closes
 from flagbench.trading.protocol import Protocol
-from flagbench.trading.replay import replay
+from flagbench.trading.replay import Replay, replay
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +48,9 @@ class Score:
         shape: degenerate policies and the timing test.
         redundant: actions that changed nothing.
         unparsed: answers that were no action.
+        performance: what all of it was computed from.
+        held: (n − 1,) returns of buy-and-hold on the same bars.
+        trial_sharpes: of one bar, of every distinct trial on this window; empty where none are known of.
     """
 
     scoring: str
@@ -51,19 +62,32 @@ class Score:
     shape: PolicyShape
     redundant: int
     unparsed: int
+    performance: Performance = field(compare=False, repr=False)
+    held: FloatArray = field(compare=False, repr=False)
+    trial_sharpes: tuple[float, ...] = ()
+
+    @cached_property
+    def uncertainty(self) -> Uncertainty:
+        """How sure the figures are; resampled when it is first asked for."""
+        return uncertainty(self.performance, held=self.held, trial_sharpes=self.trial_sharpes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: metrics at the top, None for undefined, the rest under names of their own."""
-        timing = self.shape.timing
+        timing, sure = self.shape.timing, self.uncertainty
+        paired = sure.against_buy_and_hold._asdict()
         return {
-            **{name: _plain(value) for name, value in self.values.items()},
+            **{name: plain(value) for name, value in self.values.items()},
             "trades": int(self.values["trades"]),
-            "uncertainty": {"sharpe_ratio": {"se": _plain(self.sharpe_standard_error)}},
+            "uncertainty": sure.to_json(),
+            "uncertainty_undefined": sure.undefined,
+            "against_buy_and_hold": {
+                name: value if name == "reason" else plain(value) for name, value in paired.items()
+            },
             "undefined": self.undefined,
             "policy": {
                 "identical_to": self.shape.identical_to,
-                "agreement_with_buy_and_hold": _plain(self.shape.agreement_with_buy_and_hold),
-                "timing": {"statistic": _plain(timing.statistic), "p_value": _plain(timing.p_value)},
+                "agreement_with_buy_and_hold": plain(self.shape.agreement_with_buy_and_hold),
+                "timing": {"statistic": plain(timing.statistic), "p_value": plain(timing.p_value)},
             },
             "redundant": self.redundant,
             "unparsed": self.unparsed,
@@ -71,10 +95,6 @@ class Score:
             "period": [str(self.period.first), str(self.period.last)],
             "bars": self.bars,
         }
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def measure(performance: Performance) -> tuple[dict[str, float], dict[str, str]]:
@@ -89,8 +109,10 @@ def measure(performance: Performance) -> tuple[dict[str, float], dict[str, str]]
     return values, undefined
 
 
-def score(market: Market, protocol: Protocol, period: Period, actions: IntArray) -> Score:
-    """Score actions under a protocol.
+def played_performance(
+    market: Market, protocol: Protocol, period: Period, actions: IntArray
+) -> tuple[Replay, Performance]:
+    """Actions played through a protocol, and what metrics read of it.
 
     Args:
         market: where they trade.
@@ -103,9 +125,52 @@ def score(market: Market, protocol: Protocol, period: Period, actions: IntArray)
         MarketDataError: the window lies outside the data.
     """
     played = replay(market, protocol, period, actions)
-    performance = paper_performance(played) if protocol.scoring == "paper" else standard_performance(played)
-    shape = policy_shape(played.position, played.order_returns)
-    return _score(performance, period, shape, redundant=played.redundant, unparsed=played.unparsed)
+    build = paper_performance if protocol.scoring == "paper" else standard_performance
+    return played, build(played)
+
+
+def window_sharpe(market: Market, protocol: Protocol, period: Period, actions: IntArray) -> float:
+    """Sharpe ratio of one bar, mean / sd (ddof 1), that a trial is remembered by; nan where there is none.
+
+    Arguments and errors are those of `score`.
+    """
+    _, performance = played_performance(market, protocol, period, actions)
+    return sharpe_per_period(performance.returns)
+
+
+def score(
+    market: Market,
+    protocol: Protocol,
+    period: Period,
+    actions: IntArray,
+    *,
+    trial_sharpes: Sequence[float] = (),
+) -> Score:
+    """Score actions under a protocol.
+
+    Args:
+        market: where they trade.
+        protocol: fills, costs, and the convention of the figures.
+        period: the window of n bars.
+        actions: (n − 1,) of `Action` or `UNPARSED`.
+        trial_sharpes: of one bar, of every distinct trial on this window, this one among them, nan where
+            unknown; `flagbench.records.ledger.trial_sharpes` reads them. Without any, this is the only one.
+
+    Raises:
+        ConfigError: another number of actions than decisions.
+        MarketDataError: the window lies outside the data.
+    """
+    played, performance = played_performance(market, protocol, period, actions)
+    held = buy_and_hold_actions(len(actions))
+    return score_of(
+        performance,
+        period,
+        policy_shape(played.position, played.order_returns),
+        redundant=played.redundant,
+        unparsed=played.unparsed,
+        held=played_performance(market, protocol, period, held)[1].returns,
+        trial_sharpes=trial_sharpes,
+    )
 
 
 def score_positions(
@@ -140,12 +205,38 @@ def score_positions(
     decided = np.full(len(positions), Action.HOLD) if actions is None else np.asarray(actions)
     redundant = ((decided == Action.BUY) & (before == 1)) | ((decided == Action.SELL) & (before == 0))
     unparsed = int(np.sum(decided == UNPARSED))
-    return _score(performance, period, shape, redundant=int(redundant.sum()), unparsed=unparsed)
+    held = investorbench_performance(closes, np.ones(len(positions)), periods_per_year=years)
+    return score_of(
+        performance,
+        period,
+        shape,
+        redundant=int(redundant.sum()),
+        unparsed=unparsed,
+        held=held.returns,
+    )
 
 
-def _score(
-    performance: Performance, period: Period, shape: PolicyShape, *, redundant: int, unparsed: int
+def score_of(
+    performance: Performance,
+    period: Period,
+    shape: PolicyShape,
+    *,
+    redundant: int,
+    unparsed: int,
+    held: FloatArray,
+    trial_sharpes: Sequence[float] = (),
 ) -> Score:
+    """The figures of a performance, whatever it was built from.
+
+    Args:
+        performance: returns, equity path and activity.
+        period: what it covers.
+        shape: what its positions amount to.
+        redundant: actions that changed nothing.
+        unparsed: answers that were no action.
+        held: (m,) returns of buy-and-hold on the same bars, by the same convention.
+        trial_sharpes: as `score` takes them.
+    """
     values, undefined = measure(performance)
     error = published_sharpe_standard_error if performance.log_returns else sharpe_standard_error
     return Score(
@@ -158,6 +249,9 @@ def _score(
         shape=shape,
         redundant=redundant,
         unparsed=unparsed,
+        performance=performance,
+        held=held,
+        trial_sharpes=tuple(trial_sharpes),
     )
 
 

@@ -60,7 +60,7 @@ def test_with_json_there_is_one_object_with_the_metrics_at_the_top(score: Any) -
     assert (outcome.status, outcome.err) == (0, "")
     printed = json.loads(outcome.out)
     assert set(printed) >= METRICS
-    assert set(printed["uncertainty"]["sharpe_ratio"]) == {"se"}
+    assert set(printed["uncertainty"]["sharpe_ratio"]) == {"se", "low", "high", "level"}
     assert printed["asset"] == "FIVE"
     assert (printed["bars"], printed["period"]) == (5, [START, END])
     assert len(printed["market_sha256"]) == 64

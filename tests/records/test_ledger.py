@@ -1,4 +1,5 @@
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from flagbench.records.ledger import (
     append_trial,
     canonical_sha256,
     read_trials,
+    trial_sharpes,
     verify,
 )
 
@@ -196,3 +198,66 @@ def test_processes_that_append_at_once_keep_the_chain(tmp_path: Path) -> None:
     assert len(trials) == 60
     for rank in range(4):
         assert [trial["number"] for trial in trials if trial["process"] == rank] == list(range(15))
+
+
+WINDOW = {"asset": "TSLA", "market_sha256": "m", "protocol_sha256": "p", "period": "2020-01-01:2020-06-30"}
+ENTRY = {**WINDOW, "agent": "flag", "agent_sha256": "a", "params_sha256": "x", "setup": {"env_steps": 8}}
+
+
+def sharpes(path: Path) -> list[float]:
+    return trial_sharpes(path, **WINDOW)
+
+
+def append_all(path: Path, *entries: dict[str, object]) -> Path:
+    for entry in entries:
+        append_trial(path, {**ENTRY, "seed": 0, "sharpe_per_period": 0.1, **entry})
+    return path
+
+
+def test_without_a_ledger_there_are_no_trials(tmp_path: Path) -> None:
+    assert sharpes(tmp_path / "ledger.jsonl") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_seeds_of_a_trial_are_one_with_their_mean_and_the_later_run_of_a_seed_counts(tmp_path: Path) -> None:
+    path = append_all(
+        tmp_path / "ledger.jsonl",
+        {"seed": 0, "sharpe_per_period": 0.1},
+        {"seed": 1, "sharpe_per_period": 0.2},
+        {"seed": 1, "sharpe_per_period": 0.4},
+        {"seed": 2, "sharpe_per_period": None},
+    )
+    assert sharpes(path) == [pytest.approx(0.25)]
+
+
+@pytest.mark.parametrize("field", ["agent", "agent_sha256", "params_sha256", "setup"])
+def test_another_agent_source_params_or_setup_is_another_trial(tmp_path: Path, field: str) -> None:
+    path = append_all(tmp_path / "ledger.jsonl", {}, {field: "other", "sharpe_per_period": 0.3}, {"seed": 1})
+    assert sharpes(path) == [pytest.approx(0.1), 0.3]
+
+
+@pytest.mark.parametrize("field", WINDOW)
+def test_trials_on_other_windows_are_none_here(tmp_path: Path, field: str) -> None:
+    assert sharpes(append_all(tmp_path / "ledger.jsonl", {field: "other"}, {"agent": "random"})) == [0.1]
+
+
+def test_what_has_no_ratio_counts_and_what_knows_the_future_does_not(tmp_path: Path) -> None:
+    path = append_all(
+        tmp_path / "ledger.jsonl",
+        {},
+        {"agent": "always-flat", "sharpe_per_period": None},
+        {"agent": "oracle", "ranked": False, "sharpe_per_period": 3.0},
+    )
+    old = {name: value for name, value in ENTRY.items() if name != "setup"}
+    append_trial(path, {**old, "setup": None, "agent": "older", "seed": 0})
+    found = sharpes(path)
+    assert found[0] == 0.1
+    assert len(found) == 3
+    assert all(math.isnan(value) for value in found[1:])
+
+
+def test_trials_of_a_broken_ledger_are_not_counted(tmp_path: Path) -> None:
+    path = append_all(tmp_path / "ledger.jsonl", {}, {"seed": 1})
+    path.write_text("\n".join(path.read_text().splitlines()[1:]) + "\n")
+    with pytest.raises(RecordError, match="the chain is broken"):
+        sharpes(path)

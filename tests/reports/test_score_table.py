@@ -93,7 +93,7 @@ def test_a_table_has_a_column_a_score_and_a_row_a_metric(scores: dict[str, dict[
     assert table.title == "title"
     assert table.header == ["", "mine", "other"]
     labels = ["CVaR 95 %" if name == "cvar_95" else name.replace("_", " ") for name in load_metrics()]
-    assert [row[0] for row in table.rows][: len(labels)] == labels
+    assert [row[0] for row in table.rows if row[0] in labels] == labels
     assert rows_of(table)["trades"] == ["1", "1"]
     assert rows_of(table)["exposure"] == ["100.00 %", "100.00 %"]
 
@@ -129,6 +129,21 @@ def test_undefined_is_a_dash_and_each_reason_is_noted_once_a_column(
 def test_a_metric_that_a_score_does_not_know_is_a_dash(scores: dict[str, dict[str, Any]]) -> None:
     older = {name: value for name, value in scores["hold"].items() if name != "turnover"}
     assert rows_of(score_table("", {"older": older}))["turnover"] == ["–"]
+
+
+def test_a_record_of_the_first_versions_has_its_standard_error_alone(
+    scores: dict[str, dict[str, Any]],
+) -> None:
+    error = {"se": scores["hold"]["uncertainty"]["sharpe_ratio"]["se"]}
+    older = scores["hold"] | {"uncertainty": {"sharpe_ratio": error}}
+    del older["uncertainty_undefined"], older["against_buy_and_hold"]
+    table = score_table("", {"older": older})
+    assert "±" in rows_of(table)["sharpe ratio"][0]
+    assert not any("PSR" in row[0] for row in table.rows)
+    assert table.notes == score_table("", {"hold": scores["hold"]}).notes[: len(table.notes)]
+    beside = rows_of(score_table("", {"older": older, "hold": scores["hold"]}))
+    assert beside["Sharpe above 0 (PSR)"][0] == "–"
+    assert beside["Sharpe above 0 (PSR)"][1] != "–"
 
 
 def test_a_run_is_a_table_a_window_with_a_column_a_seed(record: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from flagbench.errors import ConfigError, MarketDataError
 from flagbench.market.market import Market
 from flagbench.market.period import Period
 from flagbench.scoring.performance import paper_performance, standard_performance
-from flagbench.scoring.score import positions_of, score, score_positions
+from flagbench.scoring.score import positions_of, score, score_positions, window_sharpe
 from flagbench.scoring.uncertainty import published_sharpe_standard_error, sharpe_standard_error
 from flagbench.trading.action import UNPARSED, Action
 from flagbench.trading.protocol import Protocol, load_protocol
@@ -195,8 +195,9 @@ def test_the_json_of_a_score_has_the_names_of_the_format(random_market: Market) 
     result = score(random_market, protocol(), whole(random_market), actions)
     document = strict(result.to_json())
     policy = document["policy"]
-    rest = ["uncertainty", "undefined", "policy", "redundant", "unparsed", "scoring", "period", "bars"]
-    assert list(document) == [*result.values, *rest]
+    rest = ["policy", "redundant", "unparsed", "scoring", "period", "bars"]
+    sure = ["uncertainty", "uncertainty_undefined", "against_buy_and_hold", "undefined"]
+    assert list(document) == [*result.values, *sure, *rest]
     assert set(NAMES) <= set(document)
     assert all(isinstance(document[name], float) for name in set(NAMES) - {"trades"})
     assert all(type(document[name]) is int for name in ("trades", "redundant", "unparsed", "bars"))
@@ -214,9 +215,62 @@ def test_undefined_figures_are_null_with_a_reason(market: Market) -> None:
     nulls = {name for name in NAMES if document[name] is None}
     assert nulls == {"sharpe_ratio", "sortino_ratio", "calmar_ratio", "hit_rate"}
     assert set(document["undefined"]) == nulls
-    assert document["uncertainty"] == {"sharpe_ratio": {"se": None}}
+    nothing = {"low": None, "high": None}
+    assert document["uncertainty"] == {
+        "sharpe_ratio": {"se": None, **nothing, "level": 0.95},
+        "cumulative_return": nothing,
+        "max_drawdown": nothing,
+        "psr": None,
+        "dsr": None,
+        "n_trials": 1,
+        "min_track_record": None,
+        "blocks": None,
+    }
+    assert document["uncertainty_undefined"] == {
+        **dict.fromkeys(("sharpe_ratio", "cumulative_return", "max_drawdown"), "fewer than 11 returns"),
+        **dict.fromkeys(("psr", "dsr", "min_track_record"), "there is no Sharpe ratio"),
+    }
+    assert document["against_buy_and_hold"]["reason"] == "ours: fewer than 11 returns"
     assert document["policy"]["identical_to"] == "always-flat"
     assert document["policy"]["timing"] == {"statistic": None, "p_value": None}
+
+
+def test_trials_on_the_window_deflate_the_ratio(random_market: Market) -> None:
+    actions = np.random.default_rng(4).integers(0, 3, 79)
+    alone, one_of_three = (
+        score(random_market, protocol(), whole(random_market), actions, trial_sharpes=trials).to_json()
+        for trials in ((), (0.05, -0.1, math.nan))
+    )
+    assert alone["uncertainty"]["dsr"] == alone["uncertainty"]["psr"]
+    assert alone["uncertainty"]["n_trials"] == 1
+    assert one_of_three["uncertainty"]["n_trials"] == 3
+    assert one_of_three["uncertainty"]["dsr"] < one_of_three["uncertainty"]["psr"]
+    assert one_of_three["uncertainty"]["psr"] == alone["uncertainty"]["psr"]
+
+
+def test_a_score_is_compared_with_buy_and_hold_on_the_same_bars(random_market: Market) -> None:
+    actions = np.random.default_rng(4).integers(0, 3, 79)
+    held = np.array([BUY, *[HOLD] * 78])
+    for name in ("standard", "paper"):
+        own, other = (
+            score(random_market, protocol(name), whole(random_market), path) for path in (actions, held)
+        )
+        paired = own.uncertainty.against_buy_and_hold
+        difference = own.values["sharpe_ratio"] - other.values["sharpe_ratio"]
+        assert paired.difference == pytest.approx(difference)
+        assert 0 < paired.p_value <= 1
+        assert other.uncertainty.against_buy_and_hold.reason == "the two series are identical"
+    walked = score_positions(random_market, whole(random_market), positions_of(held))
+    assert walked.uncertainty.against_buy_and_hold.reason == "the two series are identical"
+
+
+def test_a_trial_is_remembered_by_the_ratio_of_one_bar(random_market: Market) -> None:
+    actions = np.random.default_rng(4).integers(0, 3, 79)
+    window = whole(random_market)
+    found = window_sharpe(random_market, protocol(), window, actions)
+    whole_year = score(random_market, protocol(), window, actions).values["sharpe_ratio"]
+    assert found == pytest.approx(whole_year / math.sqrt(252))
+    assert math.isnan(window_sharpe(random_market, protocol(), window, np.full(79, HOLD)))
 
 
 def test_positions_follow_the_actions_from_flat() -> None:

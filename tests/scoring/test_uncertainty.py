@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Callable
 
@@ -8,7 +9,12 @@ from hypothesis import strategies as st
 
 from flagbench.market.price_file import FloatArray
 from flagbench.scoring import metrics
-from flagbench.scoring.uncertainty import published_sharpe_standard_error, sharpe_standard_error
+from flagbench.scoring.performance import Performance, compounded
+from flagbench.scoring.uncertainty import (
+    published_sharpe_standard_error,
+    sharpe_standard_error,
+    uncertainty,
+)
 
 RETURNS = st.lists(st.integers(-9_000, 9_000), min_size=3, max_size=70).map(lambda r: np.array(r) / 10_000)
 BARS = 500
@@ -152,3 +158,74 @@ def test_a_variance_that_rounding_takes_below_zero_is_zero(bars: int) -> None:
         returns = np.full(bars, level)
         returns[0] += 1
         assert sharpe_standard_error(returns * scale, periods_per_year=252) == pytest.approx(0, abs=1e-5)
+
+
+def performance(returns: FloatArray, *, log_returns: bool = False) -> Performance:
+    """A path of these returns with a position all the time."""
+    zeros = np.zeros(len(returns))
+    equity = np.concatenate([[1.0], np.exp(np.cumsum(returns))]) if log_returns else compounded(returns)
+    return Performance(
+        convention="paper" if log_returns else "standard",
+        log_returns=log_returns,
+        returns=returns,
+        path=compounded(returns),
+        equity=equity,
+        traded=zeros,
+        cost=zeros,
+        filled=zeros,
+        exposed=np.ones(len(returns), dtype=np.bool_),
+        periods_per_year=252,
+    )
+
+
+def two_series() -> FloatArray:
+    steps: FloatArray = np.random.default_rng(0).normal(0.001, 0.01, (2, 80))
+    return steps
+
+
+def test_every_figure_lies_where_it_should() -> None:
+    own, held = two_series()
+    found = uncertainty(performance(own), held=held, trial_sharpes=[0.1, 0.2, 0.05])
+    ratio = float(metrics.sharpe_ratio(own, periods_per_year=252))
+    assert found.sharpe_ratio.low < ratio < found.sharpe_ratio.high
+    assert found.cumulative_return.low < compounded(own)[-1] - 1 < found.cumulative_return.high
+    assert 0 <= found.max_drawdown.low < found.max_drawdown.high < 1
+    assert 0 < found.dsr < found.psr < 1
+    assert (found.n_trials, found.undefined) == (3, {})
+    assert found.min_track_record > 1
+    assert found.against_buy_and_hold.reason is None
+
+
+def test_the_published_convention_scales_all_of_the_ratio_alike() -> None:
+    own, held = two_series()
+    simple = uncertainty(performance(own), held=held)
+    logs = uncertainty(performance(own, log_returns=True), held=held)
+    for name in ("low", "high"):
+        assert getattr(logs.sharpe_ratio, name) == pytest.approx(getattr(simple.sharpe_ratio, name) * 80 / 81)
+    assert logs.standard_error == pytest.approx(simple.standard_error * 80 / 81)
+    assert logs.against_buy_and_hold.difference == pytest.approx(
+        simple.against_buy_and_hold.difference * 80 / 81
+    )
+    assert logs.against_buy_and_hold.p_value == simple.against_buy_and_hold.p_value
+    # The sum of log returns lies in the middle of its interval.
+    middle = (logs.cumulative_return.low + logs.cumulative_return.high) / 2
+    assert middle == pytest.approx(own.sum())
+
+
+def test_each_missing_figure_has_a_reason() -> None:
+    _, held = two_series()
+    falling = uncertainty(performance(held - held.mean() - 0.001), held=held)
+    assert falling.undefined == {"min_track_record": "the Sharpe ratio is not above 0"}
+    known = uncertainty(performance(held), held=held, trial_sharpes=[0.1, math.nan])
+    assert known.undefined == {"dsr": "the Sharpe ratios of fewer than two trials are known"}
+    none = uncertainty(performance(np.zeros(80)), held=held)
+    assert set(none.undefined) == {*none.to_json()} - {"n_trials", "blocks"}
+    two = uncertainty(performance(np.array([0.01, 0.03])), held=held[:2])
+    assert set(two.undefined) == {"sharpe_ratio", "cumulative_return", "max_drawdown"}
+
+
+def test_the_json_has_no_nan() -> None:
+    _, held = two_series()
+    for returns in (np.zeros(80), held, np.full(80, math.nan)):
+        text = json.dumps(uncertainty(performance(returns), held=held).to_json(), allow_nan=False)
+        assert "n_trials" in text
