@@ -8,6 +8,7 @@ FlagbenchError            the command line prints `error: …` and `hint: …` a
 ├── MarketDataError       prices or text are missing or broken
 ├── ComparabilityError    scores of different markets or rules would stand in one table
 ├── AgentError            an agent crashed or could not be built
+├── MissingExtraError     a package that an option needs is not installed
 └── RecordError           a run directory or ledger is missing, broken or altered
 ```
 
@@ -73,6 +74,10 @@ class ComparabilityError(FlagbenchError):
 
 class AgentError(FlagbenchError):
     """An agent could not be built, or crashed: at which bar."""
+
+
+class MissingExtraError(FlagbenchError):
+    """A package that only some options need is not installed; the hint is the line that installs it."""
 
 
 class RecordError(FlagbenchError):

@@ -2,10 +2,13 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pytest
 
-from flagbench.errors import AgentError, ConfigError, DuplicateNameError, UnknownNameError
-from flagbench.registry import agent_names, load_agent_class, load_metrics, task_files
+from flagbench.errors import AgentError, ConfigError, DuplicateNameError, FlagbenchError, UnknownNameError
+from flagbench.registry import agent_names, load_agent_class, load_metrics, metrics_from, task_files
+from flagbench.scoring.performance import Performance, standard_performance
+from flagbench.trading.replay import Replay
 
 
 class Installer(Protocol):
@@ -179,6 +182,127 @@ def test_two_metrics_cannot_share_a_name(install: Installer) -> None:
     install("seventh_stranger", group="flagbench.metrics", entries={"copy": value}, files={})
     with pytest.raises(DuplicateNameError, match=f"is defined twice, again by {value}"):
         load_metrics()
+
+
+METRICS = """
+from dataclasses import replace
+from flagbench.scoring.metric import Metric
+
+print("reading")
+
+def always(performance): return None
+
+def failing(performance): raise ZeroDivisionError("by nothing")
+
+UP = Metric(name="up", description="share of r > 0", unit="fraction",
+            compute=lambda performance: (performance.returns > 0).mean(), undefined=always)
+BOTH = (UP, replace(UP, name="up_too"))
+TWICE = (UP, UP)
+TAKEN = replace(UP, name="sharpe_ratio")
+CAMEL = replace(UP, name="UpDays")
+PERCENT = replace(UP, unit="percent")
+FAILS = replace(UP, compute=failing)
+FAILS_TO_SAY = replace(UP, undefined=failing)
+ENDLESS = replace(UP, compute=lambda performance: float("inf"))
+TEXT = replace(UP, compute=lambda performance: "many")
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def metric_file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(METRICS)
+    return path
+
+
+@pytest.fixture
+def two_days_up() -> Performance:
+    """Two returns above 0 and one below."""
+    moves = np.array([0.1, -0.1, 0.1])
+    nothing, held = np.zeros(3), np.ones(3, dtype=np.bool_)
+    return standard_performance(
+        Replay(
+            dates=np.arange(4).astype("datetime64[D]"),
+            equity=100 * np.cumprod(1 + np.concatenate([[0.0], moves])),
+            traded=nothing,
+            cost=nothing,
+            filled=~held,
+            exposed=held,
+            position=np.ones(3),
+            order_returns=moves,
+            redundant=0,
+            unparsed=0,
+            periods_per_year=252,
+        )
+    )
+
+
+def test_a_metric_of_a_file_is_there_inside_the_block_and_nowhere_else(
+    metric_file: Path, two_days_up: Performance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = list(load_metrics())
+    with metrics_from([f"{metric_file}:UP"]):
+        assert list(load_metrics()) == [*own, "up"]
+        assert load_metrics()["up"].compute(two_days_up) == 2 / 3
+        assert load_metrics()["up"].undefined(two_days_up) is None
+    assert list(load_metrics()) == own
+    assert capsys.readouterr() == ("", "reading\n")
+
+
+def test_several_metrics_may_be_given(metric_file: Path) -> None:
+    with metrics_from([f"{metric_file}:BOTH"]):
+        assert {"up", "up_too"} < set(load_metrics())
+    with pytest.raises(ValueError, match="done"), metrics_from([f"{metric_file}:UP"]):
+        raise ValueError("done")
+    assert "up" not in load_metrics()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("mine.py", ConfigError, "names no metric"),
+        ("mine.py:", ConfigError, "names no metric"),
+        ("up", ConfigError, "names no metric"),
+        ("yours.py:UP", UnknownNameError, "unknown metric file"),
+        ("mine.py:DOWN", UnknownNameError, "unknown metric in"),
+        ("mine.py:NUMBER", ConfigError, "is 3, which is no metric"),
+        ("mine.py:Metric", ConfigError, "which is no metric"),
+        ("mine.py:CAMEL", ConfigError, "`UpDays` is no name in snake_case"),
+        ("mine.py:PERCENT", ConfigError, "unit `percent`, allowed: fraction, ratio, count"),
+        ("mine.py:TWICE", DuplicateNameError, "metric `up` is defined twice, again in a file"),
+        ("mine.py:TAKEN", DuplicateNameError, "metric `sharpe_ratio` is defined twice"),
+        ("broken.py:UP", ConfigError, "failed while it was imported: SyntaxError"),
+    ],
+)
+def test_what_is_no_metric_is_refused_at_once(
+    metric_file: Path, name: str, error: type[FlagbenchError], message: str
+) -> None:
+    metric_file.with_name("broken.py").write_text("UP = (\n")
+    own = list(load_metrics())
+    with pytest.raises(error, match=message), metrics_from([str(metric_file.with_name(name))]):
+        raise AssertionError("the block must not be entered")
+    assert list(load_metrics()) == own
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("FAILS", r"failed: ZeroDivisionError\('by nothing'\)"),
+        ("ENDLESS", "came to inf, which is no finite number"),
+        ("TEXT", "came to 'many', which is no finite number"),
+    ],
+)
+def test_a_figure_that_is_none_is_told_as_the_mistake_of_its_file(
+    metric_file: Path, two_days_up: Performance, name: str, message: str
+) -> None:
+    with metrics_from([f"{metric_file}:{name}"]), pytest.raises(ConfigError, match=message):
+        load_metrics()["up"].compute(two_days_up)
+
+
+def test_a_reason_that_cannot_be_had_is_told_too(metric_file: Path, two_days_up: Performance) -> None:
+    with metrics_from([f"{metric_file}:FAILS_TO_SAY"]), pytest.raises(ConfigError, match="ZeroDivisionError"):
+        load_metrics()["up"].undefined(two_days_up)
 
 
 def test_a_tasks_package_adds_its_yaml_files(install: Installer) -> None:

@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stdout
 from hashlib import sha256
 from pathlib import Path
@@ -12,9 +12,12 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from flagbench.agents.agent import Agent, Briefing, DefaultingAgent
+from flagbench.agents.agent import Agent, Briefing, DefaultingAgent, TrainableAgent, is_ranked
 from flagbench.errors import SEE_WHERE, AgentError, ConfigError, FlagbenchError, UnknownNameError
+from flagbench.market.market import Market
+from flagbench.market.period import Period
 from flagbench.registry import load_agent_class
+from flagbench.trading.protocol import Protocol
 
 
 def parse_settings(assignments: list[str]) -> dict[str, Any]:
@@ -82,9 +85,41 @@ class AgentPlan:
                 raise AgentError(
                     f"`{name}` has no method `{method}`", hint="see docs/agents.md for what an agent is"
                 )
+        self.trains = issubclass(self.agent_class, TrainableAgent)
+        if not self.trains and callable(getattr(self.agent_class, "train", None)):
+            raise AgentError(
+                f"`{name}` has `train`, but not `save` and `load` too", hint="see docs/agents.md"
+            )
+        self.ranked = is_ranked(self.agent_class)
+        if self.ranked == callable(getattr(self.agent_class, "foresight", None)):
+            raise AgentError(
+                f"`{name}` has one of `foresight` and `ranked = False` without the other",
+                hint="an agent that is given the future has both, any other has neither",
+            )
+        self._given = frozenset(params)
         self.params = _bound(
             name, self.agent_class, {**_task_defaults(name, self.agent_class, briefing), **params}
         )
+
+    def foresee(self, market: Market, protocol: Protocol, periods: Iterable[Period]) -> None:
+        """Give the future to an agent that calibrates; to any other, nothing.
+
+        This is the only way by which anything of a market reaches an agent other than its observations, and
+        what comes of it is marked `ranked: false` in the record.
+
+        Raises:
+            AgentError: its `foresight` failed.
+            UnknownNameError: it answered with a param that the constructor does not have.
+            ConfigError: or with one of the wrong type, or the user gave that param.
+        """
+        if self.ranked:
+            return
+        with calling(self.name, "foresight"):
+            seen = dict(self.agent_class.foresight(market, protocol, tuple(periods)))
+        for key in seen:
+            if key in self._given:
+                raise ConfigError(f"agent `{self.name}`: `{key}` is what it foresees and cannot be set")
+        self.params = _bound(self.name, self.agent_class, {**self.params, **seen})
 
     def source(self) -> dict[str, str | None]:
         """Where the class is defined, and the sha256 of that file."""

@@ -1,4 +1,4 @@
-"""Which weights of the backbone are trained: the top layers, adapters in every layer, or all layers.
+"""Which weights of the backbone are trained: the top layers, adapters in every layer, all layers, or none.
 
 Embeddings and language-model head stay as they were in every case, so that the language model can be read
 through them after training.
@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from flagbench.learning.split import SplitBackbone
 
-Adapt = Literal["top_layers", "lora", "full"]
+Adapt = Literal["top_layers", "lora", "full", "heads"]
 
 LORA_RANK = 8
 """Not in the paper; peft's default."""
@@ -24,7 +24,8 @@ def adapted(
     Args:
         model: the backbone; changed in place.
         adapt: `top_layers` trains the last layers and the final norm (the paper's method), `lora` low-rank
-            adapters in every layer (Hu et al., 2022, through peft), `full` every layer and the final norm.
+            adapters in every layer (Hu et al., 2022, through peft), `full` every layer and the final norm,
+            `heads` nothing of the backbone.
         trainable_layers: of `top_layers`; None for a fifth of the layers, at least one (not stated; 6 of
             SmolLM2-135M's 30).
         lora_rank: of `lora`.
@@ -36,6 +37,8 @@ def adapted(
     upper = layers
     if adapt == "top_layers":
         upper = trainable_layers if trainable_layers is not None else max(1, round(layers / 5))
+    elif adapt == "heads":
+        upper = 1  # the last layer is run for the last token only; it is frozen too
     for weight in model.parameters():
         weight.requires_grad_(False)
     if adapt == "lora":
@@ -48,6 +51,8 @@ def adapted(
         model.eval()
         return SplitBackbone(model, trained_layers=upper)
     split = SplitBackbone(model, trained_layers=upper)
+    if adapt == "heads":
+        return split
     for module in (split.upper_layers, split.tail):
         for weight in module.parameters():
             weight.requires_grad_(True)

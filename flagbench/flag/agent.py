@@ -62,7 +62,7 @@ class FlagAgent:
         preset: Preset = "standard",
         ppo: dict[str, Any] | None = None,
         prompt: Literal["paper", "news"] = "paper",
-        adapt: Literal["top_layers", "lora", "full"] = "top_layers",
+        adapt: Literal["top_layers", "lora", "full", "heads"] = "top_layers",
         trainable_layers: Annotated[int, Field(gt=0)] | None = None,
         lora_rank: Annotated[int, Field(gt=0)] = 8,
         head_width: Annotated[int, Field(gt=0)] = 64,
@@ -128,6 +128,8 @@ class FlagAgent:
             checkpoint_rule=self._params["checkpoint_rule"],
         )
         summary = trainer.train()
+        upper = parts.split.upper_layers
+        trained = sum(any(weight.requires_grad for weight in layer.parameters()) for layer in upper)
         counts = [weight.numel() for weight in parts.net.parameters() if weight.requires_grad]
         heads = sum(
             w.numel() for module in (parts.net.policy_head, parts.net.value_head) for w in module.parameters()
@@ -136,8 +138,8 @@ class FlagAgent:
             **summary,
             "prompts": parts.writer.counts.to_json(),
             "layers": {
-                "frozen": parts.split.frozen_layers,
-                "trained": len(parts.split.upper_layers),
+                "frozen": parts.split.frozen_layers + len(upper) - trained,
+                "trained": trained,
                 "last_token_only": parts.split.last_token_only,
                 "shares_prefix": parts.split.shares_prefix,
             },

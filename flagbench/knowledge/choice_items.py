@@ -57,6 +57,31 @@ def packaged(*, package: str, file: str, **_described: Any) -> "dict[str, Datase
     return as_dataset(({name: row[name] for name in FIELDS} for row in rows), origin=origin)
 
 
+def written(*, items: Sequence[Mapping[str, Any]], **_described: Any) -> "dict[str, Dataset]":
+    """Items that stand in the task's own YAML, under `dataset_kwargs`: `question`, `choices`, `answer`.
+
+    `id` and `cluster` may be left out, and an item is then a cluster of its own; so may `kind`.
+
+    Raises:
+        ConfigError: they are no list, or one of them is no such item.
+    """
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ConfigError("`items` must be a list of items with `question`, `choices` and `answer`")
+    rows = []
+    for number, item in enumerate(items, 1):
+        name = str(item.get("id", number))
+        row = {"id": name, "cluster": name, "kind": "question", **item}
+        choices = row.get("choices")
+        if isinstance(choices, list) and not all(isinstance(choice, str) for choice in choices):
+            raise ConfigError(
+                f"items, number {number}: `choices` must be texts, given {choices!r}",
+                hint="quote numbers, and words such as yes and no, which YAML reads as true and false",
+            )
+        _check(row, f"items, number {number}")
+        rows.append({field: row[field] for field in FIELDS})
+    return as_dataset(rows, origin="the task's own YAML")
+
+
 FIELDS: Mapping[str, type] = {
     "id": str,
     "cluster": str,

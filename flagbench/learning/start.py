@@ -1,6 +1,9 @@
 """From a `Setup` to a running accelerator, and what was really observed of it."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +13,11 @@ from accelerate.utils import InitProcessGroupKwargs, set_seed
 
 from flagbench.agents.training import Setup
 from flagbench.errors import ConfigError
+from flagbench.records.trackers import Tracking
+from flagbench.records.training_log import Forward
+
+PROJECT = "flagbench"
+"""What trackers that sort runs by project call this one."""
 
 PATIENCE = timedelta(days=7)
 """How long processes wait for each other.
@@ -19,7 +27,7 @@ after 10 minutes on GPUs and 30 on CPUs. A launcher ends all when one dies, so n
 """
 
 
-def start(setup: Setup, *, seed: int) -> Accelerator:
+def start(setup: Setup, *, seed: int, tracking: Tracking | None = None) -> Accelerator:
     """An accelerator for one training, with every source of chance seeded.
 
     Accelerate owns device, precision, process count and gradient synchronisation. How a minibatch is
@@ -28,6 +36,7 @@ def start(setup: Setup, *, seed: int) -> Accelerator:
     Args:
         setup: shared by all agents of a comparison.
         seed: of Python, numpy and torch, the same in every process.
+        tracking: trackers that `tracked` will begin; None for none.
 
     Raises:
         ConfigError: accelerate did not find the processes that a launcher started.
@@ -40,6 +49,8 @@ def start(setup: Setup, *, seed: int) -> Accelerator:
         mixed_precision=precision,
         cpu=not torch.accelerator.is_available(),
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+        log_with=None if tracking is None else list(tracking.trackers),
+        project_dir=None if tracking is None else tracking.folder,
     )
     announced = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != announced:
@@ -49,6 +60,56 @@ def start(setup: Setup, *, seed: int) -> Accelerator:
         )
     set_seed(seed)
     return accelerator
+
+
+@contextmanager
+def tracked(accelerator: Accelerator, tracking: Tracking | None) -> Iterator[Forward | None]:
+    """Begin the trackers that an accelerator was started with, and finish them at the end.
+
+    Accelerate's own `end_training` would take the process group down too, which others still wait in.
+
+    Args:
+        accelerator: from `start`, with the same tracking.
+        tracking: None for none.
+
+    Returns:
+        what a training log forwards its figures to; None where nothing is tracked.
+
+    Raises:
+        ConfigError: a tracker failed, when it began or later.
+    """
+    if tracking is None:
+        yield None
+        return
+    named = {"wandb": "name", "mlflow": "run_name", "trackio": "name"}
+    own = {tracker: {key: tracking.run} for tracker, key in named.items() if tracker in tracking.trackers}
+    tracking.folder.mkdir(parents=True, exist_ok=True)
+    with _tracking("begin"):
+        accelerator.init_trackers(PROJECT, config=dict(tracking.config), init_kwargs=own)
+
+    def forward(figures: dict[str, float], step: int) -> None:
+        with _tracking("log"):
+            accelerator.log(figures, step=step)
+
+    try:
+        yield forward
+    finally:
+        with _tracking("finish"):
+            for tracker in accelerator.trackers:
+                tracker.finish()
+
+
+@contextmanager
+def _tracking(what: str) -> Iterator[None]:
+    """Around every call of a tracker: what it prints is no data, and what it raises is no agent's fault."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except Exception as error:
+        raise ConfigError(
+            f"a tracker failed to {what}: {error!r}",
+            hint="leave out --track; train.jsonl has the same figures",
+        ) from error
 
 
 def observed(accelerator: Accelerator) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from flagbench.market.asset import load_asset
 from flagbench.market.headlines import FILLERS, TONE_WORDS
 from flagbench.market.replica import ReplicaSpec, make_replica
 from flagbench.market.text_file import TextItem
-from flagbench.registry import agent_names
 from flagbench.trading.action import Action
 from flagbench.trading.environment import TradingEnv
 from flagbench.trading.oracle import best_actions
@@ -65,10 +64,6 @@ def test_where_it_buys_and_sells_can_be_moved() -> None:
     assert read(rule(sell_to=4), fair) == Action.BUY  # buying comes first
     with pytest.raises(ConfigError, match="`buy_from`: Input should be less than or equal to 5"):
         rule(buy_from=6)
-
-
-def test_it_is_not_among_the_agents_that_ship() -> None:
-    assert not {"tone-rule", "tone_rule"} & set(agent_names())
 
 
 def test_on_a_planted_signal_it_earns_what_its_docstring_says() -> None:

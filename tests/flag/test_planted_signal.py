@@ -37,7 +37,7 @@ def test_on_one_market_flag_comes_close_to_a_rule_that_reads_the_planted_tone() 
 @pytest.mark.long
 def test_on_one_market_without_a_signal_its_timing_is_chance() -> None:
     """Within three standard deviations of the same positions shifted in time: at equal exposure."""
-    (market,) = measured("--signal", "0", "--markets", "9")["markets"]
+    (market,) = measured("--signal", "0", "--markets", "7", "--env-steps", "2400")["markets"]
     assert market["timing_by_chance"] > 0, "it never traded, so there is nothing to judge"
     assert abs(market["timing"]) <= 3 * market["timing_by_chance"]
 

@@ -9,7 +9,7 @@ import pytest
 from datasets import Dataset
 
 from flagbench.errors import ConfigError
-from flagbench.knowledge.choice_items import DIRECTIONS, SENTIMENTS, STANCES, TWEETS, packaged
+from flagbench.knowledge.choice_items import DIRECTIONS, SENTIMENTS, STANCES, TWEETS, packaged, written
 
 if TYPE_CHECKING:
     from tests.knowledge.conftest import ChoiceTask, Rebuild
@@ -73,6 +73,36 @@ def test_a_packaged_item_that_is_none_is_named_by_its_line(
         packaged(package=folder.parent.name, file=f"knowledge/{name}.jsonl")
     assert reason in caught.value.message
     assert f"knowledge/{name}.jsonl, line 2" in caught.value.message
+
+
+def test_items_may_stand_in_the_task_itself() -> None:
+    short = {"question": "?", "choices": ["x", "y"], "answer": 1}
+    items = list(written(items=[short, GOOD, short], version=1)["test"])
+    assert items[1] == GOOD
+    assert [(item["id"], item["cluster"], item["kind"]) for item in (items[0], items[2])] == [
+        ("1", "1", "question"),
+        ("3", "3", "question"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "there are no items"),
+        ({"question": "?"}, "`items` must be a list"),
+        (["?"], "`items` must be a list"),
+        (
+            [GOOD, {**GOOD, "answer": 2}],
+            "items, number 2: `answer` must be the position of a choice, given 2",
+        ),
+        ([{"question": "?", "choices": ["x", "y"]}], "items, number 1: `answer` must be a int, given None"),
+        ([{**GOOD, "choices": ["x", "x"]}], "`choices` must be two or more different texts"),
+        ([{**GOOD, "choices": [True, 2]}], r"items, number 1: `choices` must be texts, given \[True, 2\]"),
+    ],
+)
+def test_an_item_of_the_task_that_is_none_is_named_by_its_place(items: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        written(items=items)
 
 
 # Public data: the same items from a data folder and from the hub's layout
