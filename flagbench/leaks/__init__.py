@@ -1,0 +1,1 @@
+"""The leak battery: planted changes of the future that no honest agent's actions depend on."""
