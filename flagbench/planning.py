@@ -2,27 +2,33 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flagbench.agents.agent import Briefing, TrainableAgent
+from flagbench.agents.agent import Briefing
 from flagbench.agents.making import AgentPlan, accepts, parse_settings
 from flagbench.agents.training import Setup
-from flagbench.errors import AgentError, ConfigError
+from flagbench.errors import ConfigError
 from flagbench.knowledge.suites import load_suites
+from flagbench.market.asset import Windows
 from flagbench.market.loading import resolve_market
 from flagbench.market.market import Market
 from flagbench.market.period import Period
 from flagbench.market.replica import ReplicaSpec
-from flagbench.records.ledger import verify
+from flagbench.market.walk_forward import market_windows
+from flagbench.records.ledger import verify_at_rest
 from flagbench.records.run_directory import new_run_id, run_folder
+from flagbench.records.trackers import check_trackers
 from flagbench.registry import load_agent_class
 from flagbench.settings import parse
 from flagbench.trading.environment import TradingEnv
 from flagbench.trading.protocol import Protocol, load_protocol
 
 NO_KNOWLEDGE = "none"
+
+NO_WINDOWS = (Period(date.min, date.min), Period(date.max, date.max))
+"""Windows for a CSV, which has none of its own, where nobody will look at them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,10 @@ class RunSpec:
     num_envs: int | None = None
     precision: str | None = None
     settings: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """Files with metrics, `path/to/file.py:NAME`, in force where `flagbench.registry.metrics_from` is."""
+    track: tuple[str, ...] = ()
+    """Trackers that the figures of a training are passed on to."""
     knowledge: str = "basics"
     """The suite that an agent's language model is asked before and after; `none` for none."""
     out: Path = field(default=Path("runs"))
@@ -63,10 +73,17 @@ class Plan(NamedTuple):
     setup: Setup | None
     knowledge: str | None
     """The suite to ask an agent's language model."""
+    window: int | None = None
+    """Which test window of several, from 0; None where there is but one."""
+
+    def seed_folder(self, seed: int) -> Path:
+        """Where one seed will lie; under a protocol that walks forward, one seed of one window."""
+        inner = self.folder if self.window is None else self.folder / f"window-{self.window}"
+        return inner / f"seed-{seed}"
 
     @property
     def folder(self) -> Path:
-        """Where the run's seeds will lie."""
+        """Where the run's seeds or windows will lie."""
         return run_folder(
             self.spec.out,
             asset=self.market.label,
@@ -88,53 +105,118 @@ class Plan(NamedTuple):
 
 
 def plan(spec: RunSpec, *, fallback: bool = False) -> Plan:
-    """Resolve names, load the market, bind the agent's params.
+    """`plans` under a protocol of one test window.
+
+    Raises:
+        ConfigError: the protocol walks forward through several.
+        FlagbenchError: see `plans`.
+    """
+    planned = plans(spec, fallback=fallback)
+    if len(planned) > 1:
+        raise ConfigError(
+            f"protocol `{spec.protocol}` has {len(planned)} test windows, one is expected here",
+            hint="choose another protocol, such as standard",
+        )
+    return planned[0]
+
+
+def plans(
+    spec: RunSpec, *, fallback: bool = False, run_id: str | None = None, market: Market | None = None
+) -> tuple[Plan, ...]:
+    """Resolve names, load the market, bind the agent's params: a plan a test window, oldest first.
 
     Args:
         spec: what was asked for.
-        fallback: whether a replica may stand in for missing data; see `resolve_market`. The plan's spec
+        fallback: whether a replica may stand in for missing data; see `resolve_market`. The plans' spec
             then names it, so that a record says what its run was made on.
+        run_id: of all of them; None for a new one.
+        market: what `planned_market` gave before for the same asset, data and protocol; None to load it.
 
     Raises:
         FlagbenchError: whatever a user can get wrong, before anything heavy loads.
     """
     protocol = load_protocol(spec.protocol)
-    market = resolve_market(
-        spec.asset,
-        data=spec.data,
-        train=spec.train,
-        test=spec.test,
-        periods_per_year=spec.periods,
-        fallback=fallback,
-    )
+    market = market or planned_market(spec, fallback=fallback)
     if market.stands_in:
-        spec = replace(spec, data=str(ReplicaSpec()))
-    params = parse_settings(list(spec.settings))
-    train_bars = market.bar_range(market.asset.windows.train)
-    kinds = frozenset(item.kind for bar in train_bars for item in market.text_of(bar))
-    briefing = Briefing(preset=protocol.preset, train_text_kinds=kinds)
-    agent = AgentPlan(spec.agent, params if spec.backbone is None else _with_backbone(spec, params), briefing)
-    agent.make()  # a param may be wrong in ways that only the agent knows
-    for window in (market.asset.windows.train, market.asset.windows.test):
-        TradingEnv(market, protocol, window)  # fails now rather than after the training
+        spec = replace(spec, data=str(_stand_in(protocol)))
     _check_ledger(spec.out)
-    trains = issubclass(agent.agent_class, TrainableAgent)
-    if not trains and callable(getattr(agent.agent_class, "train", None)):
-        raise AgentError(
-            f"`{spec.agent}` has `train`, but not `save` and `load` too", hint="see docs/agents.md"
-        )
-    setup = parse(Setup, _setup_values(spec, protocol), origin="the set-up") if trains else None
     knowledge = None if spec.knowledge == NO_KNOWLEDGE else spec.knowledge
     if knowledge is not None:
         load_suites(knowledge)
-    return Plan(spec, new_run_id(datetime.now(UTC)), market, protocol, agent, setup, knowledge)
+    check_trackers(spec.track)
+    shared = run_id or new_run_id(datetime.now(UTC))
+    planned: list[Plan] = []
+    for window, windows in enumerate(_windows(market, protocol)):
+        shown = replace(market, asset=market.asset.model_copy(update={"windows": windows}))
+        agent = _agent_plan(spec, shown, protocol)
+        setup = parse(Setup, _setup_values(spec, protocol), origin="the set-up") if agent.trains else None
+        if spec.track and setup is None:
+            raise ConfigError(f"agent `{spec.agent}` does not learn", hint="leave out --track")
+        number = None if protocol.walk_forward is None else window
+        planned.append(Plan(spec, shared, shown, protocol, agent, setup, knowledge, number))
+    return tuple(planned)
+
+
+def planned_market(spec: RunSpec, *, fallback: bool = False) -> Market:
+    """The market that a spec names.
+
+    Raises:
+        FlagbenchError: names, data or windows are wrong.
+    """
+    protocol = load_protocol(spec.protocol)
+    train, test = spec.train, spec.test
+    if protocol.walk_forward is not None:
+        if train is not None or test is not None:
+            raise ConfigError(
+                f"protocol `{spec.protocol}` computes its windows from the bars",
+                hint="leave out --train and --test",
+            )
+        if spec.asset.endswith(".csv"):
+            train, test = NO_WINDOWS  # replaced by those that are computed
+    return resolve_market(
+        spec.asset,
+        data=spec.data,
+        train=train,
+        test=test,
+        periods_per_year=spec.periods,
+        fallback=fallback,
+        stand_in=_stand_in(protocol),
+    )
+
+
+def _stand_in(protocol: Protocol) -> ReplicaSpec:
+    """The replica that stands in for missing data: one with room for all windows of the protocol."""
+    return ReplicaSpec() if protocol.walk_forward is None else protocol.walk_forward.replica()
+
+
+def _windows(market: Market, protocol: Protocol) -> tuple[Windows, ...]:
+    if protocol.walk_forward is None:
+        return (market.asset.windows,)
+    return market_windows(market, protocol.walk_forward, lookback=protocol.lookback)
+
+
+def _agent_plan(spec: RunSpec, market: Market, protocol: Protocol) -> AgentPlan:
+    """The agent with its params, tried once, on a market whose windows are open to it."""
+    windows = market.asset.windows
+    kinds = frozenset(item.kind for bar in market.bar_range(windows.train) for item in market.text_of(bar))
+    params = parse_settings(list(spec.settings))
+    agent = AgentPlan(
+        spec.agent,
+        params if spec.backbone is None else _with_backbone(spec, params),
+        Briefing(preset=protocol.preset, train_text_kinds=kinds),
+    )
+    agent.foresee(market, protocol, (windows.train, windows.test))
+    agent.make()  # a param may be wrong in ways that only the agent knows
+    for window in (windows.train, windows.test):
+        TradingEnv(market, protocol, window)  # fails now rather than after the training
+    return agent
 
 
 def _check_ledger(out: Path) -> None:
     """A ledger that no trial can be appended to is found before the training, not after it."""
     path = out / "ledger.jsonl"
     if path.exists():
-        verify(path)
+        verify_at_rest(path)
 
 
 def _with_backbone(spec: RunSpec, params: dict[str, Any]) -> dict[str, Any]:

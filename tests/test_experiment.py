@@ -92,7 +92,7 @@ def test_the_record_holds_params_as_the_agent_states_them(spec: RunSpec) -> None
 def test_the_trial_is_in_the_ledger_before_it_is_scored(
     spec: RunSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*arguments: object) -> None:
+    def crash(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(experiment, "score", crash)
@@ -117,6 +117,20 @@ def test_a_trial_says_what_was_tried(spec: RunSpec) -> None:
     assert {trial["protocol"] for trial in (first, second, third)} == {"standard@1"}
     assert len({trial["market_sha256"] for trial in (first, second, third)}) == 1
     assert {trial["asset"] for trial in (first, second, third)} == {"TOY"}
+
+
+def test_a_score_knows_the_trials_before_it_on_its_test_window(spec: RunSpec) -> None:
+    held, random = (plan(replace(spec, agent=name)) for name in ("buy-and-hold", "random"))
+    found = [read_record(run(planned, seed)) for planned, seed in ((held, 0), (random, 0), (random, 1))]
+    sure = [record.scores["test"]["uncertainty"] for record in found]
+    assert [each["n_trials"] for each in sure] == [1, 2, 2]  # seeds of one are one
+    assert [record.scores["train"]["uncertainty"]["n_trials"] for record in found] == [1, 1, 1]
+    assert sure[0]["dsr"] == sure[0]["psr"]
+    assert sure[1]["dsr"] < sure[1]["psr"]
+    for record, trial in zip(found, read_trials(spec.out / "ledger.jsonl"), strict=True):
+        yearly = record.scores["test"]["sharpe_ratio"]
+        assert trial["sharpe_per_period"] == pytest.approx(yearly / 252**0.5)
+        assert trial["ranked"] is True
 
 
 def test_an_interrupted_training_is_no_trial_and_leaves_nothing(spec: RunSpec) -> None:

@@ -1,15 +1,22 @@
 """The `flagbench` command. Only the parser is built here; each command loads what it needs when called.
 
 stdout is data, stderr is talk. Exit 0 when done, 2 for what the user can mend, 130 after Ctrl-C, 1 for a
-bug of flagbench.
+check that was asked for and failed, and for a bug of flagbench.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
+from flagbench.cli.check_agent import add_check_agent
+from flagbench.cli.check_leaks import add_check_leaks
+from flagbench.cli.compare import add_compare
+from flagbench.cli.new import add_new
+from flagbench.cli.report import add_report
+from flagbench.cli.suite import add_suite
 from flagbench.errors import FlagbenchError
 from flagbench.version import __version__
 
@@ -61,10 +68,17 @@ def build_parser() -> argparse.ArgumentParser:
     _add_data(commands.add_parser("data", help="fetch markets, or write one, drawn or real, as files"))
     _add_knowledge(commands.add_parser("knowledge", help="ask a language model what it knows"))
     _add_backbone(commands.add_parser("backbone", help="make the embedded backbone from nothing"))
+    add_check_agent(commands.add_parser("check-agent", help="test an agent on a small drawn market"))
+    add_check_leaks(commands.add_parser("check-leaks", help="test whether an agent sees the future"))
+    add_new(commands.add_parser("new", help="write a file to begin with: an agent, asset or protocol"))
+    add_compare(commands.add_parser("compare", help="compare runs: intervals, tests, what may share a table"))
+    add_report(commands.add_parser("report", help="write runs as one HTML page with figures and tables"))
+    add_suite(commands.add_parser("suite", help="run many agents on many assets, as far as not done yet"))
     show = commands.add_parser("show", help="print a run again, from its files alone")
     show.add_argument(
         "run", metavar="RUN", help="a folder that `flagbench run` printed, or a seed's folder in it"
     )
+    _add_metric(show)
     show.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -77,6 +91,16 @@ def _add_market(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--periods", type=int, metavar="P", help="periods per year, instead of the calendar's"
+    )
+
+
+def _add_metric(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="FILE.py:NAME",
+        help="a metric of your own beside the installed ones",
     )
 
 
@@ -103,6 +127,14 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=("auto", "no", "bf16", "fp16"), help="of training (auto)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a param of the agent"
+    )
+    _add_metric(parser)
+    parser.add_argument(
+        "--track",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="pass training figures on to tensorboard, wandb, mlflow or trackio",
     )
     parser.add_argument("--out", default="runs", metavar="FOLDER", help="where run directories go (runs)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -164,41 +196,22 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         help="InvestorBench's convention instead of a protocol: fills at the close just seen, no costs; "
         "the CSV may hold date,position with -1, 0 or 1",
     )
+    _add_metric(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def _call(arguments: argparse.Namespace) -> None:
+def _call(arguments: argparse.Namespace) -> int:
+    """Load a command's module, `flagbench.cli.<command>`, and call its `<command>_command`."""
     # Heavy modules load here and not before. OpenMP reads its waiting policy once, when torch loads it:
     # threads that spin while they wait made a busy two-core machine ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if arguments.command == "run":
-        from flagbench.cli.run import run_command
+    from flagbench.registry import metrics_from
 
-        run_command(arguments)
-    elif arguments.command == "score":
-        from flagbench.cli.score import score_command
-
-        score_command(arguments)
-    elif arguments.command == "list":
-        from flagbench.cli.listing import list_command
-
-        list_command(arguments)
-    elif arguments.command == "data":
-        from flagbench.cli.data import data_command
-
-        data_command(arguments)
-    elif arguments.command == "knowledge":
-        from flagbench.cli.knowledge import knowledge_command
-
-        knowledge_command(arguments)
-    elif arguments.command == "backbone":
-        from flagbench.cli.backbone import backbone_command
-
-        backbone_command(arguments)
-    else:
-        from flagbench.cli.show import show_command
-
-        show_command(arguments)
+    name: str = arguments.command.replace("-", "_")
+    module = import_module(f"flagbench.cli.{'listing' if name == 'list' else name}")
+    with metrics_from(getattr(arguments, "metric", ())):
+        status: int | None = getattr(module, f"{name}_command")(arguments)
+    return status or 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -209,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = build_parser().parse_args(argv)
-        _call(arguments)
+        status = _call(arguments)
         sys.stdout.flush()
     except FlagbenchError as error:
         if os.environ.get("FLAGBENCH_TRACEBACK"):
@@ -223,4 +236,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has left; the interpreter's own flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return 0
+    return status

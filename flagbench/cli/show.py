@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from flagbench.cli.printing import print_json, print_tables
+from flagbench.records.pooled_record import read_pooled
 from flagbench.records.run_directory import read_run
 from flagbench.records.run_record import RunRecord
-from flagbench.reports.knowledge_table import knowledge_table
+from flagbench.reports.knowledge_table import knowledge_tables
 from flagbench.reports.reading import run_reading
-from flagbench.reports.score_table import TableText, run_heading, run_tables
+from flagbench.reports.score_table import run_heading, run_tables
+from flagbench.reports.window_table import pooled_table, walked_forward, window_tables, windows_line
 
 
 def show_command(arguments: argparse.Namespace) -> None:
@@ -18,14 +20,19 @@ def show_command(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.run)
     records = read_run(folder)
     if arguments.json:
-        print_json({"runs": [record.model_dump(mode="json") for record in records]})
+        pooled = [record.model_dump(mode="json") for record in read_pooled(folder)]
+        runs = {"runs": [record.model_dump(mode="json") for record in records]}
+        print_json(runs | ({"pooled": pooled} if pooled else {}))
     else:
         print_records(records, folder)
 
 
 def print_records(records: Sequence[RunRecord], folder: Path) -> None:
-    """Heading, both tables, and the folder alone on the last line."""
+    """Heading, tables, and the folder alone on the last line."""
     plain = [record.model_dump(mode="json") for record in records]
+    if walked_forward(plain):
+        _print_windows(plain, folder)
+        return
     tables = run_tables(plain)
     for line in run_heading(plain[0]):
         print(line)
@@ -35,11 +42,26 @@ def print_records(records: Sequence[RunRecord], folder: Path) -> None:
     print(folder)
 
 
-def knowledge_tables(records: Sequence[Mapping[str, Any]]) -> list[TableText]:
-    """What training did to what the language model knows: a row a task and seed, if it was asked."""
-    asked = {f"seed {record['seed']}": record["knowledge"] for record in records if record["knowledge"]}
-    if not asked:
-        return []
-    suite = next(iter(asked.values()))["suite"]
-    retentions = {heading: knowledge["retention"] for heading, knowledge in asked.items()}
-    return [knowledge_table(f"knowledge before and after training, suite {suite}", retentions)]
+def _print_windows(records: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """A row a test window, then all of them pooled; a seed with a window missing is named."""
+    pooled = [record.model_dump(mode="json") for record in read_pooled(folder)]
+    tables = [*window_tables(records), *pooled_table(pooled), *knowledge_tables(records)]
+    for line in (*run_heading(records[0]), windows_line(records)):
+        print(line)
+    print_tables(tables)
+    whole = {record["seed"]: record for record in pooled}
+    for seed in sorted({record["seed"] for record in records} - whole.keys()):
+        print(f"seed {seed}: not all of its windows are there, so it has no pooled score")
+    first = records[0]
+    together = [
+        {
+            **first,
+            "seed": seed,
+            "scores": {"test": own["test"]},
+            "buy_and_hold": {"test": own["buy_and_hold"]},
+        }
+        for seed, own in whole.items()
+    ]
+    for line in run_reading(together) if together else ():
+        print(line)
+    print(folder)

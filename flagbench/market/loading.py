@@ -176,6 +176,7 @@ def resolve_market(
     test: Period | None = None,
     periods_per_year: int | None = None,
     fallback: bool = False,
+    stand_in: ReplicaSpec | None = None,
 ) -> Market:
     """The market behind `--asset`: an installed asset's id, an asset YAML, or a CSV of bars.
 
@@ -189,6 +190,7 @@ def resolve_market(
         fallback: whether the replica with default parameters stands in where no folder is named and the
             user's cache folder does not hold the asset. The market then has `stands_in`: whoever asks for
             it must tell the user.
+        stand_in: another replica to do so than that with default parameters.
 
     Raises:
         ConfigError: a CSV without windows, windows that overlap, or no positive number of periods.
@@ -209,7 +211,7 @@ def resolve_market(
         market = make_replica(asset, parse_replica(data))
     elif fallback and data is None and _needs_stand_in(load_asset(name)):
         asset = _with_overrides(load_asset(name), train, test, periods_per_year)
-        market = replace(make_replica(asset, ReplicaSpec()), stands_in=True)
+        market = replace(make_replica(asset, stand_in or ReplicaSpec()), stands_in=True)
     else:
         read = load_market(load_asset(name), data=None if data == "market" else data)
         market = replace(read, asset=_with_overrides(read.asset, train, test, periods_per_year))

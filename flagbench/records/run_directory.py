@@ -1,4 +1,7 @@
-"""Run directories: `<out>/<asset>/<protocol>/<agent>/<run id>/seed-<k>/`, each whole or not there."""
+"""Run directories: `<out>/<asset>/<protocol>/<agent>/<run id>/seed-<k>/`, each whole or not there.
+
+Under a protocol that walks forward, `window-<j>/` stands between the run id and the seed.
+"""
 
 import re
 import secrets
@@ -54,15 +57,27 @@ def writing(folder: Path) -> Iterator[Path]:
 def read_run(path: Path) -> list[RunRecord]:
     """Records of a run, seed by seed, from its folder or from one of its seeds'.
 
+    A run that walked forward has its records window by window, and seed by seed in each; so does the folder
+    of one of its windows.
+
     Raises:
         RecordError: no run lies there.
     """
     if (path / "record.json").is_file():
         return [read_record(path)]
-    seeds = [folder for folder in path.glob("seed-*") if folder.name[5:].isdecimal() and folder.is_dir()]
-    if not seeds:
+    folders = _numbered(path, "seed") or [
+        seed for window in _numbered(path, "window") for seed in _numbered(window, "seed")
+    ]
+    if not folders:
         raise RecordError(
             f"{path} is no run: neither record.json nor seed-… lies in it",
             hint="give a folder that `flagbench run` printed",
         )
-    return [read_record(folder) for folder in sorted(seeds, key=lambda folder: int(folder.name[5:]))]
+    return [read_record(folder) for folder in folders]
+
+
+def _numbered(path: Path, kind: str) -> list[Path]:
+    """Folders `<kind>-<number>` in the order of their numbers."""
+    begin = len(kind) + 1
+    found = [each for each in path.glob(f"{kind}-*") if each.name[begin:].isdecimal() and each.is_dir()]
+    return sorted(found, key=lambda folder: int(folder.name[begin:]))

@@ -1,6 +1,7 @@
 """The record of one seed: enough to score, compare and rerun it without asking anybody."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,9 +44,13 @@ class RunRecord(Settings):
     agent: str
     agent_source: dict[str, str | None]
     """The agent's class and the sha256 of the file that defines it."""
+    ranked: bool = True
+    """False for an agent that was given the future: it calibrates, and stands in no ranking."""
     params: dict[str, Any]
     """With every default filled in."""
     seed: int
+    window: int | None = None
+    """Which test window of several, from 0; None under a protocol of one."""
     asset: dict[str, Any]
     market: MarketIdentity
     protocol: dict[str, Any]
@@ -62,7 +67,19 @@ class RunRecord(Settings):
     buy_and_hold: dict[Literal["train", "test"], dict[str, Any]] = Field(repr=False)
     knowledge: dict[str, Any] | None = Field(default=None, repr=False)
     """What the agent's language model knew before and after; None where it has none, or none was asked."""
+    usage: dict[str, Any] | None = None
+    """What the agent counted of its answers, such as tokens and cost; None where it counts nothing."""
     ledger: LedgerReference
+
+
+def agent_label(record: Mapping[str, Any]) -> str:
+    """The agent's name, marked where it knows the future.
+
+    Args:
+        record: `record.json` as plain values.
+    """
+    agent: str = record["agent"]
+    return agent if record.get("ranked", True) else f"{agent} (knows the future)"
 
 
 def write_record(record: RunRecord, folder: Path) -> None:

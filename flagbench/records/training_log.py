@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 
 from flagbench.agents.training import TrainingMonitor
+from flagbench.records.trackers import scalars
+
+Forward = Callable[[dict[str, float], int], None]
+"""Takes an iteration's numbers and its step, which is `env_steps`, else the number of the line."""
 
 
 class Silent:
@@ -28,11 +32,14 @@ class TrainingLog:
     Args:
         path: the JSONL file, made anew.
         monitor: told everything too.
+        forward: given the numbers of each iteration with its step, for trackers.
     """
 
-    def __init__(self, path: Path, monitor: TrainingMonitor) -> None:
+    def __init__(self, path: Path, monitor: TrainingMonitor, forward: Forward | None = None) -> None:
         self._stream = path.open("w", encoding="utf-8")
         self._monitor = monitor
+        self._forward = forward
+        self._lines = 0
 
     def advance(self, steps: int) -> None:
         """Pass on."""
@@ -40,9 +47,14 @@ class TrainingLog:
 
     def log(self, figures: Mapping[str, Any]) -> None:
         """Write one line and pass on; figures that are no finite numbers become null."""
-        self._stream.write(json.dumps(plain(dict(figures)), allow_nan=False) + "\n")
+        values = plain(dict(figures))
+        self._stream.write(json.dumps(values, allow_nan=False) + "\n")
         self._stream.flush()
+        self._lines += 1
         self._monitor.log(figures)
+        if self._forward is not None:
+            steps = values.get("env_steps")
+            self._forward(scalars(values), steps if isinstance(steps, int) else self._lines)
 
     def close(self) -> None:
         """Close the file."""
@@ -63,9 +75,11 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def training_log(path: Path, monitor: TrainingMonitor) -> Iterator[TrainingLog]:
+def training_log(
+    path: Path, monitor: TrainingMonitor, forward: Forward | None = None
+) -> Iterator[TrainingLog]:
     """A log that is closed at the end, whatever happens."""
-    log = TrainingLog(path, monitor)
+    log = TrainingLog(path, monitor, forward)
     try:
         yield log
     finally:

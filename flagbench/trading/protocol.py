@@ -1,9 +1,10 @@
 """A protocol: the rules under which every agent of a comparison trades and is scored."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from flagbench.market.walk_forward import WalkForward
 from flagbench.registry import task_files
 from flagbench.settings import Settings, read_installed
 
@@ -46,6 +47,16 @@ class Protocol(Settings):
     preset: str
     """Which set of hyper-parameters an agent that has several begins with."""
     setup: SetupDefaults
+    walk_forward: WalkForward | None = None
+    """Windows computed from the market's bars; None for the asset's own two."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A protocol of two windows is written as before there were others, so that its hash stays."""
+        values: dict[str, Any] = plain(self)
+        if self.walk_forward is None:
+            values.pop("walk_forward", None)
+        return values
 
     @property
     def cost(self) -> float:

@@ -1,0 +1,1 @@
+"""Many runs as one plan: agents × assets × seeds, resumable cell by cell."""
