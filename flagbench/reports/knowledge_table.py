@@ -52,6 +52,21 @@ def knowledge_table(title: str, runs: Mapping[str, Sequence[RetentionJson] | Non
     return TableText(title, list(HEADER), rows, notes)
 
 
+def knowledge_tables(records: Sequence[Mapping[str, Any]]) -> list[TableText]:
+    """`knowledge_table` of a run's records, plain values each; none where no language model was asked."""
+    asked = {_heading(record): record["knowledge"] for record in records if record["knowledge"]}
+    if not asked:
+        return []
+    suite = next(iter(asked.values()))["suite"]
+    retentions = {heading: knowledge["retention"] for heading, knowledge in asked.items()}
+    return [knowledge_table(f"knowledge before and after training, suite {suite}", retentions)]
+
+
+def _heading(record: Mapping[str, Any]) -> str:
+    window = record.get("window")
+    return f"seed {record['seed']}" if window is None else f"window {window}, seed {record['seed']}"
+
+
 def _shown(retentions: Sequence[TaskRetention]) -> Iterator[TaskRetention]:
     """All but the whole of a suite that has one task, which would stand there twice."""
     for each in retentions:

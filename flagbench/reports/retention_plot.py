@@ -79,8 +79,10 @@ def plot_retention(points: Sequence[TradeOff], path: Path, *, title: str, buy_an
     retention_figure(points, title=title, buy_and_hold=buy_and_hold).savefig(path)
 
 
-def retention_figure(points: Sequence[TradeOff], *, title: str, buy_and_hold: float | None) -> "Figure":
-    """`plot_retention` as a figure that is not yet written."""
+def retention_figure(
+    points: Sequence[TradeOff], *, title: str, buy_and_hold: float | None, columns: int = COLUMNS
+) -> "Figure":
+    """`plot_retention` as a figure that is not yet written, with so many panels side by side at most."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -91,7 +93,7 @@ def retention_figure(points: Sequence[TradeOff], *, title: str, buy_and_hold: fl
         )
     panels = list(dict.fromkeys(point.knowledge for point in drawn))
     runs = list(dict.fromkeys(point.run for point in drawn))
-    columns = min(len(panels), COLUMNS)
+    columns = min(len(panels), columns)
     rows = -(-len(panels) // columns)
     # No pyplot: it holds global state and looks for a screen.
     figure = Figure(figsize=(1.8 + 2.9 * columns, 1.2 + 2.9 * rows), dpi=200, layout="constrained")

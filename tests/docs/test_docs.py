@@ -1,4 +1,4 @@
-"""Every command of README.md and docs/*.md runs, and prints what the page says that it prints.
+"""Every command of README.md and docs/**/*.md runs, and prints what the page says that it prints.
 
 A fenced `console` block holds commands, `$ ` before each, and what they print below, with `…` for what is
 left out. Comments above a fence: `<!-- not run: reason -->`, `<!-- needs data -->`, and `<!-- file: NAME -->`
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 README = ROOT / "README.md"
 FENCE = re.compile(r"^(?P<ticks>`{3,})(?P<kind>\w*)\n(?P<body>.*?)^(?P=ticks)$", re.DOTALL | re.MULTILINE)
 MARK = re.compile(r"<!-- (?P<name>not run|needs data|file)(?:: (?P<value>.+?))? -->\s*\Z")

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [*([README] if README.exists() else []), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*([README] if README.exists() else []), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
@@ -40,7 +40,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", [page for page in PAGES if page != README], ids=lambda path: path.name)
 def test_a_page_is_reached_from_the_index(path: Path) -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert path.name == "index.md" or f"]({path.name})" in index
+    assert path.name == "index.md" or f"]({path.relative_to(ROOT / 'docs').as_posix()})" in index
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
