@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flagbench.market.price_file import DateArray, FloatArray
+from flagbench.reports.own_style import own_style
 
 
 class EquityCurves(NamedTuple):
@@ -15,6 +16,7 @@ class EquityCurves(NamedTuple):
     buy_and_hold: FloatArray
 
 
+@own_style()
 def plot_equity(curves: list[EquityCurves], path: Path, *, title: str, agent: str) -> None:
     """Draw both windows one after the other, train and test shaded, each starting at 1.
 

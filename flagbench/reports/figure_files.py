@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flagbench.errors import ConfigError
 from flagbench.reports.figure_style import DARK, WIDE
+from flagbench.reports.own_style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,16 +33,16 @@ class Picture(NamedTuple):
     """How to read it."""
 
 
-def svg_text(figure: "Figure") -> str:
-    """The figure as SVG whose colours follow the reader's choice of light or dark.
+def svg_of(picture: Picture, width: float) -> str:
+    """The picture as SVG, so many inches wide, whose colours follow the reader's choice of light or dark.
 
-    Words stay text, in the fonts of the page. The same figure gives the same bytes.
+    Words stay text, in the fonts of the page. The same picture gives the same bytes.
     """
     from matplotlib import rc_context
 
     stream = StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "flagbench"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+    with own_style(), rc_context({"svg.fonttype": "none", "svg.hashsalt": "flagbench"}):
+        picture.draw(width).savefig(stream, format="svg", metadata={"Date": None})
     _, start, body = stream.getvalue().partition("<svg")
     drawn = _STYLE.sub(_themed, body)
     return start + drawn.replace("</svg>", f"<style>{_stylesheet()}</style></svg>")
@@ -77,10 +78,10 @@ def write_pictures(pictures: list[Picture], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for picture in pictures:
-            figure = picture.draw(WIDE)
-            figure.savefig(folder / f"{picture.name}.png")
             # TrueType, which publishers ask for; and no date, so that the same run gives the same file.
-            with rc_context({"pdf.fonttype": 42}):
+            with own_style(), rc_context({"pdf.fonttype": 42}):
+                figure = picture.draw(WIDE)
+                figure.savefig(folder / f"{picture.name}.png")
                 figure.savefig(folder / f"{picture.name}.pdf", metadata={"CreationDate": None})
     except OSError as error:
         raise ConfigError(

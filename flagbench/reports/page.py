@@ -10,7 +10,7 @@ from typing import NamedTuple, Union
 
 from markupsafe import Markup
 
-from flagbench.reports.figure_files import Picture, svg_text
+from flagbench.reports.figure_files import Picture, svg_of
 from flagbench.reports.figure_style import NARROW, WIDE
 from flagbench.reports.page_style import STYLESHEET
 from flagbench.reports.score_table import TableText
@@ -137,8 +137,8 @@ def picture_html(picture: Picture) -> Markup:
         '<figure>\n<picture><source media="(max-width: 40em)" srcset="{narrow}">'
         '<img src="{wide}" alt="{alt}"></picture>\n<figcaption>{caption}</figcaption>\n</figure>\n'
     ).format(
-        narrow=_data_uri(svg_text(picture.draw(NARROW))),
-        wide=_data_uri(svg_text(picture.draw(WIDE))),
+        narrow=_data_uri(svg_of(picture, NARROW)),
+        wide=_data_uri(svg_of(picture, WIDE)),
         alt=picture.alt,
         caption=picture.caption,
     )

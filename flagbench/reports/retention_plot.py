@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flagbench.errors import ConfigError
 from flagbench.knowledge.retention import TaskRetention
+from flagbench.reports.own_style import own_style
 from flagbench.settings import parse
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def trade_off(run: str, score: Mapping[str, Any], retention: Mapping[str, Any]) 
     return TradeOff(run, kept.name, score["sharpe_ratio"], error, kept.difference, kept.low, kept.high)
 
 
+@own_style()
 def plot_retention(points: Sequence[TradeOff], path: Path, *, title: str, buy_and_hold: float | None) -> None:
     """Draw Sharpe ratio against change of accuracy, both with 95 % intervals: a panel a task or suite.
 

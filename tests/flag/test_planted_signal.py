@@ -27,8 +27,8 @@ def measured(*arguments: str, seconds: int = HOURS * 3600) -> dict[str, Any]:
 
 @pytest.mark.long
 def test_on_one_market_flag_comes_close_to_a_rule_that_reads_the_planted_tone() -> None:
-    """With half the steps, at the bar of the whole budget."""
-    (market,) = measured("--signal", "0.9", "--markets", "0", "--env-steps", "3200")["markets"]
+    """With less than a third of the steps, at the bar of the whole budget."""
+    (market,) = measured("--signal", "0.9", "--markets", "0", "--env-steps", "1920")["markets"]
     assert market["rule"] > 0
     assert market["of_rule"] >= 0.8
     assert market["timing"] > 3 * market["timing_by_chance"]
@@ -37,7 +37,7 @@ def test_on_one_market_flag_comes_close_to_a_rule_that_reads_the_planted_tone() 
 @pytest.mark.long
 def test_on_one_market_without_a_signal_its_timing_is_chance() -> None:
     """Within three standard deviations of the same positions shifted in time: at equal exposure."""
-    (market,) = measured("--signal", "0", "--markets", "7", "--env-steps", "2400")["markets"]
+    (market,) = measured("--signal", "0", "--markets", "7", "--env-steps", "1280")["markets"]
     assert market["timing_by_chance"] > 0, "it never traded, so there is nothing to judge"
     assert abs(market["timing"]) <= 3 * market["timing_by_chance"]
 

@@ -4,14 +4,19 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib import rc_context
 
 from flagbench.errors import ConfigError
-from flagbench.reports.figure_files import Picture, svg_text, write_pictures
+from flagbench.reports.figure_files import Picture, svg_of, write_pictures
 from flagbench.reports.figure_style import DARK, LONG, calm, curve_colour, curve_style, new_figure
 from flagbench.reports.retention_plot import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def svg_text(title: str = "a title") -> str:
+    return svg_of(Picture("one", lambda width: figure(width, title), "", ""), 4.0)
 
 
 def figure(width: float = 4.0, title: str = "a title") -> "Figure":
@@ -25,7 +30,7 @@ def figure(width: float = 4.0, title: str = "a title") -> "Figure":
 
 
 def test_every_colour_of_a_figure_has_one_for_dark_pages() -> None:
-    drawn, _, style = svg_text(figure()).rpartition("<style>")
+    drawn, _, style = svg_text().rpartition("<style>")
     assert not re.findall(r'style="[^"]*#', drawn)
     used = set(re.findall(r"var\((--c[0-9a-f]{6})\)", drawn))
     assert {f"--c{COLOURS[0][1:]}", f"--c{LONG[1:]}", "--cffffff"} <= used
@@ -46,14 +51,26 @@ def test_what_is_light_on_a_light_page_is_dark_on_a_dark_one() -> None:
 
 
 def test_words_stay_text_in_the_fonts_of_the_page() -> None:
-    root = ElementTree.fromstring(svg_text(figure(title="a <b> & $x^$ title")))  # noqa: S314 our own
+    root = ElementTree.fromstring(svg_text("a <b> & $x^$ title"))  # noqa: S314 our own
     words = {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
     assert "a <b> & $x^$ title" in words
-    assert "system-ui" in svg_text(figure())
+    assert "system-ui" in svg_text()
 
 
 def test_the_same_figure_gives_the_same_bytes() -> None:
-    assert svg_text(figure()) == svg_text(figure())
+    assert svg_text() == svg_text()
+
+
+def test_what_a_user_or_another_library_has_set_changes_no_figure(tmp_path: Path) -> None:
+    """Importing quantstats sets colours and fonts of all figures of a process."""
+    picture = Picture("equity", figure, "", "")
+    write_pictures([picture], tmp_path / "before")
+    before = svg_text()
+    with rc_context({"text.color": "#333333", "axes.titlesize": 30, "savefig.dpi": 20, "axes.grid": True}):
+        assert svg_text() == before
+        write_pictures([picture], tmp_path / "after")
+    for name in ("equity.png", "equity.pdf"):
+        assert (tmp_path / "after" / name).read_bytes() == (tmp_path / "before" / name).read_bytes()
 
 
 def test_the_first_24_curves_all_look_different() -> None:
