@@ -43,15 +43,21 @@ def window_tables(records: Sequence[RecordJson]) -> list[TableText]:
             ]
             held = _cell(shown["buy_and_hold"]["test"], name, metrics)
             rows.append([f"window {window}, {first} to {last}", *cells, held])
-        title = f"{name.replace('_', ' ')} by test window"
+        title = f"{name.replace('_', ' ')} by test window" + (
+            ", 95 % interval" if name == "sharpe_ratio" else ""
+        )
         tables.append(TableText(title, ["", *(f"seed {seed}" for seed in seeds), "buy-and-hold"], rows, []))
     return tables
 
 
 def _cell(score: Mapping[str, Any], name: str, metrics: Mapping[str, Any]) -> str:
     cell = formatted(score.get(name), metrics[name].unit)
-    error = score["uncertainty"]["sharpe_ratio"]["se"] if name == "sharpe_ratio" else None
-    return cell if error is None else f"{cell} ± {error:.3f}"
+    if name != "sharpe_ratio":
+        return cell
+    sure = score["uncertainty"]["sharpe_ratio"]
+    if sure.get("low") is not None:
+        return f"{cell} [{sure['low']:.2f}, {sure['high']:.2f}]"
+    return cell if sure["se"] is None else f"{cell} ± {sure['se']:.3f}"
 
 
 def pooled_table(pooled: Sequence[Mapping[str, Any]]) -> list[TableText]:
