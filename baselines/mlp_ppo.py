@@ -125,6 +125,10 @@ class MLPPPO:
 
         return (torch.stack(list(features)),)
 
+    def parts(self, features: "Sequence[Tensor]") -> int:  # noqa: ARG002
+        """One: a minibatch of numbers fits into memory."""
+        return 1
+
     def reset(self, seed: int) -> None:
         """Nothing to forget, and nothing left to chance: actions are greedy."""
 

@@ -22,7 +22,7 @@ class Setup(Settings):
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """`auto` is bf16 on a GPU and plain float32 on a CPU."""
     gradient_accumulation_steps: Annotated[int, Field(gt=0)] = 1
-    """Parts into which a minibatch is split, at most."""
+    """Parts into which a minibatch is split; more where memory asks for it, no more than it has samples."""
 
 
 class MakeEnvs(Protocol):

@@ -8,18 +8,27 @@ from typing import Literal
 
 from transformers import PreTrainedModel
 
-from flagbench.learning.split import SplitBackbone
+from flagbench.learning.plain_backbone import PlainBackbone
+from flagbench.learning.split import NotSplittableError, SplitBackbone
 
 Adapt = Literal["top_layers", "lora", "full", "heads"]
+Forward = Literal["split", "plain"]
 
 LORA_RANK = 8
 """Not in the paper; peft's default."""
 
 
 def adapted(
-    model: PreTrainedModel, adapt: Adapt, *, trainable_layers: int | None, lora_rank: int = LORA_RANK
-) -> SplitBackbone:
+    model: PreTrainedModel,
+    adapt: Adapt,
+    *,
+    trainable_layers: int | None,
+    lora_rank: int = LORA_RANK,
+    forward: Forward = "split",
+) -> SplitBackbone | PlainBackbone:
     """Split a backbone so that all that is trained lies in its upper half, and freeze the rest.
+
+    A model whose halves do not give what the whole gives is run whole; the record says so.
 
     Args:
         model: the backbone; changed in place.
@@ -29,9 +38,10 @@ def adapted(
         trainable_layers: of `top_layers`; None for a fifth of the layers, at least one (not stated; 6 of
             SmolLM2-135M's 30).
         lora_rank: of `lora`.
+        forward: `plain` runs the whole model for every prompt, which costs more and gives the same.
 
     Raises:
-        ConfigError: more layers than the model has, or a model that cannot be split.
+        ConfigError: more layers than the model has, or layers that are not found.
     """
     layers = int(model.config.num_hidden_layers)
     upper = layers
@@ -49,11 +59,20 @@ def adapted(
         )
         inject_adapter_in_model(config, model)
         model.eval()
-        return SplitBackbone(model, trained_layers=upper)
-    split = SplitBackbone(model, trained_layers=upper)
+        return _backbone(model, upper, forward)
+    backbone = _backbone(model, upper, forward)
     if adapt == "heads":
-        return split
-    for module in (split.upper_layers, split.tail):
+        return backbone
+    for module in (backbone.upper_layers, backbone.tail):
         for weight in module.parameters():
             weight.requires_grad_(True)
-    return split
+    return backbone
+
+
+def _backbone(model: PreTrainedModel, trained_layers: int, forward: Forward) -> SplitBackbone | PlainBackbone:
+    if forward == "split":
+        try:
+            return SplitBackbone(model, trained_layers=trained_layers)
+        except NotSplittableError:
+            pass
+    return PlainBackbone(model, trained_layers=trained_layers)

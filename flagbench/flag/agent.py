@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flagbench.agents.prompt import PromptWriter
     from flagbench.flag.network import FlagNet
     from flagbench.learning.backbone import Backbone
+    from flagbench.learning.plain_backbone import PlainBackbone
     from flagbench.learning.split import SplitBackbone
 
 
@@ -32,7 +33,7 @@ class Parts(NamedTuple):
     """What is loaded once an agent trains or acts."""
 
     backbone: "Backbone"
-    split: "SplitBackbone"
+    halves: "SplitBackbone | PlainBackbone"
     net: "FlagNet"
     writer: "PromptWriter"
 
@@ -51,6 +52,8 @@ class FlagAgent:
         head_width: hidden units of the policy head and of the value head.
         max_prompt_tokens: None for the backbone's whole context.
         text_share: the largest part of the context that text may take. Not stated; half.
+        forward: `plain` runs the whole backbone for every prompt, which costs more and gives the same; a
+            family that cannot be split is always run so.
         checkpoint_rule: which weights are kept, fixed before the test window is opened. Not stated; the
             paper picks by test trajectories, this never does.
     """
@@ -68,6 +71,7 @@ class FlagAgent:
         head_width: Annotated[int, Field(gt=0)] = 64,
         max_prompt_tokens: Annotated[int, Field(gt=0)] | None = None,
         text_share: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        forward: Literal["split", "plain"] = "split",
         checkpoint_rule: Literal["last", "best_train_return"] = "last",
     ) -> None:
         self._ppo = ppo_params(preset, ppo or {})
@@ -82,6 +86,7 @@ class FlagAgent:
             "head_width": head_width,
             "max_prompt_tokens": max_prompt_tokens,
             "text_share": text_share,
+            "forward": forward,
             "checkpoint_rule": checkpoint_rule,
         }
         self._seed = 0
@@ -128,7 +133,7 @@ class FlagAgent:
             checkpoint_rule=self._params["checkpoint_rule"],
         )
         summary = trainer.train()
-        upper = parts.split.upper_layers
+        upper = parts.halves.upper_layers
         trained = sum(any(weight.requires_grad for weight in layer.parameters()) for layer in upper)
         counts = [weight.numel() for weight in parts.net.parameters() if weight.requires_grad]
         heads = sum(
@@ -138,10 +143,9 @@ class FlagAgent:
             **summary,
             "prompts": parts.writer.counts.to_json(),
             "layers": {
-                "frozen": parts.split.frozen_layers + len(upper) - trained,
+                "frozen": parts.halves.frozen_layers + len(upper) - trained,
                 "trained": trained,
-                "last_token_only": parts.split.last_token_only,
-                "shares_prefix": parts.split.shares_prefix,
+                **parts.halves.ways,
             },
             "weights": {
                 "backbone": sum(weight.numel() for weight in parts.backbone.model.parameters()),
@@ -176,19 +180,24 @@ class FlagAgent:
         """The trained part."""
         return self._ready().net
 
-    def features(self, observations: Sequence[Observation]) -> "list[Tensor]":
-        """Hidden states at the frozen/trained boundary, (T_i, d) a prompt."""
-        from flagbench.flag.network import lower_hidden
-
+    def features(self, observations: Sequence[Observation]) -> "list[tuple[Tensor, ...]]":
+        """What the trained half needs of each observation's prompt: see `SplitBackbone.features`."""
         parts = self._ready()
-        prompts = [parts.writer.write(observation) for observation in observations]
-        return lower_hidden(parts.split, prompts, limit=parts.backbone.max_tokens)
+        return parts.halves.features([parts.writer.write(observation) for observation in observations])
 
-    def collate(self, features: "Sequence[Tensor]") -> "tuple[Tensor, ...]":
-        """Hidden states of B prompts, padded, and their lengths."""
-        from flagbench.flag.network import collate
+    def collate(self, features: "Sequence[tuple[Tensor, ...]]") -> "tuple[Any, ...]":
+        """Features of B prompts as the network's arguments."""
+        return self._ready().halves.collate(features)
 
-        return collate(features, limit=self._ready().backbone.max_tokens)
+    def parts(self, features: "Sequence[tuple[Tensor, ...]]") -> int:
+        """Into how many parts prompts are split for their backward pass to fit into memory."""
+        from flagbench.learning.activation_memory import parts_within_limit
+
+        model, halves = self._ready().backbone.model, self._ready().halves
+        layers = len(halves.upper_layers)
+        return parts_within_limit(
+            halves.tokens(features), layers=layers, config=model.config, device=model.device
+        )
 
     def language_model(self) -> tuple[Any, Any]:
         """The backbone with its trained layers, behind its own untouched language-model head.
@@ -256,14 +265,15 @@ class FlagAgent:
         params = self._params
         backbone = load_backbone(params["backbone"], seed=seed)
         set_seed(seed)  # heads and adapters begin alike whatever loading drew
-        split = adapted(
+        halves = adapted(
             backbone.model,
             params["adapt"],
             trainable_layers=params["trainable_layers"],
             lora_rank=params["lora_rank"],
+            forward=params["forward"],
         )
         limit = min(backbone.max_tokens, params["max_prompt_tokens"] or backbone.max_tokens)
         writer = PromptWriter(
             backbone.tokenizer, variant=params["prompt"], max_tokens=limit, text_share=params["text_share"]
         )
-        return Parts(backbone, split, FlagNet(split, head_width=params["head_width"]), writer)
+        return Parts(backbone, halves, FlagNet(halves, head_width=params["head_width"]), writer)

@@ -4,13 +4,12 @@ Source: arXiv 2502.11433, section 4. Silent there and decided here: how many lay
 head widths, activations and initialisation; each is a named parameter of the agent or stands below.
 """
 
-from collections.abc import Sequence
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from flagbench.agents.prompt import Prompt
-from flagbench.learning.split import SplitBackbone, padded_length
+from flagbench.learning.plain_backbone import PlainBackbone
+from flagbench.learning.split import SplitBackbone
 from flagbench.trading.action import Action
 
 HEAD_WIDTH = 64
@@ -18,33 +17,32 @@ HEAD_WIDTH = 64
 
 
 class FlagNet(nn.Module):
-    """Boundary hidden states to three logits and a value.
+    """What a backbone makes of prompts to three logits and a value.
 
     Args:
-        split: the backbone in two halves; only its upper half is a part of this module.
+        backbone: only its upper half is a part of this module.
         head_width: hidden units of each head.
     """
 
-    def __init__(self, split: SplitBackbone, *, head_width: int = HEAD_WIDTH) -> None:
+    def __init__(self, backbone: SplitBackbone | PlainBackbone, *, head_width: int = HEAD_WIDTH) -> None:
         super().__init__()
         # A tuple keeps the halves' owner out of the module tree: its frozen half is not this module's.
-        self._split = (split,)
-        self.layers = split.upper_layers
-        self.tail = split.tail
-        self.policy_head = head(split.width, head_width, len(Action), gain=0.01)
-        self.value_head = head(split.width, head_width, 1, gain=1.0)
+        self._backbone = (backbone,)
+        self.layers = backbone.upper_layers
+        self.tail = backbone.tail
+        self.policy_head = head(backbone.width, head_width, len(Action), gain=0.01)
+        self.value_head = head(backbone.width, head_width, 1, gain=1.0)
 
-    def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *collated: Any) -> tuple[Tensor, Tensor]:
         """Policy and value of B prompts.
 
         Args:
-            hidden: (B, T, d) at the frozen/trained boundary, padded on the right.
-            lengths: (B,) number of real tokens, at least 1.
+            collated: what the backbone's `collate` makes of its features of the prompts.
 
         Returns:
             logits (B, 3) and values (B,), from the last real token after the final norm.
         """
-        last = self._split[0].upper_last(hidden, lengths)
+        last = self._backbone[0].last_hidden(*collated)
         return self.policy_head(last), self.value_head(last).squeeze(-1)
 
 
@@ -55,41 +53,3 @@ def head(width: int, hidden: int, outputs: int, *, gain: float) -> nn.Sequential
         nn.init.orthogonal_(layer.weight, layer_gain)
         nn.init.zeros_(layer.bias)
     return nn.Sequential(first, nn.Tanh(), last)
-
-
-def lower_hidden(split: SplitBackbone, prompts: Sequence[Prompt], *, limit: int) -> list[Tensor]:
-    """Boundary hidden states of each prompt, (T_i, d) without padding.
-
-    Args:
-        split: the backbone in two halves.
-        prompts: B prompts.
-        limit: the context.
-    """
-    longest = padded_length(max(len(prompt.tokens) for prompt in prompts), limit=limit)
-    ids = torch.zeros((len(prompts), longest), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, : len(prompt.tokens)] = torch.tensor(prompt.tokens)
-    hidden = split.lower(ids.to(split.model.device), shared=common_beginning(prompts))
-    return [hidden[row, : len(prompt.tokens)].clone() for row, prompt in enumerate(prompts)]
-
-
-def common_beginning(prompts: Sequence[Prompt]) -> int:
-    """How many first tokens all prompts share: those of one bar differ from the account on."""
-    first, *others = (prompt.tokens for prompt in prompts)
-    shared = len(first)
-    for tokens in others:
-        pairs = zip(first[:shared], tokens, strict=False)
-        shared = next(
-            (place for place, (one, other) in enumerate(pairs) if one != other), min(shared, len(tokens))
-        )
-    return shared
-
-
-def collate(hidden: Sequence[Tensor], *, limit: int) -> tuple[Tensor, Tensor]:
-    """Hidden states of B prompts as the network's arguments: (B, T, d) padded on the right, (B,) lengths."""
-    longest = padded_length(max(len(states) for states in hidden), limit=limit)
-    batch = hidden[0].new_zeros((len(hidden), longest, hidden[0].shape[1]))
-    for row, states in enumerate(hidden):
-        batch[row, : len(states)] = states
-    lengths = torch.tensor([len(states) for states in hidden], device=batch.device)
-    return batch, lengths

@@ -2,8 +2,8 @@
 
 Source: Schulman et al. (2017), in the order of CleanRL's `ppo.py`. Departures from CleanRL: episodes end by
 truncation and bootstrap from their last observation; invalid actions are masked; a KL term to the policy
-at the start (arXiv 2502.11433, table 3); each minibatch is one optimiser step, split into at most
-`gradient_accumulation_steps` parts weighted by their size; what precedes the trained part of a network is
+at the start (arXiv 2502.11433, table 3); each minibatch is one optimiser step, split into
+`gradient_accumulation_steps` parts weighted by their size, or more to fit into memory; what precedes the trained part of a network is
 computed once at rollout and kept as features.
 """
 
@@ -44,11 +44,14 @@ class PolicyModel(Protocol):
     def net(self) -> nn.Module:
         """Called as `net(*collate(features))`: logits (B, 3) and values (B,). Only this is trained."""
 
-    def features(self, observations: Sequence[Observation]) -> list[Tensor]:
+    def features(self, observations: Sequence[Observation]) -> list[Any]:
         """What the net needs of each observation, without gradient; computed once a step."""
 
-    def collate(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def collate(self, features: Sequence[Any]) -> tuple[Any, ...]:
         """Features of B observations as the net's arguments."""
+
+    def parts(self, features: Sequence[Any]) -> int:
+        """Into how many parts B observations are split at least, for a backward pass to fit into memory."""
 
 
 class Update(NamedTuple):
@@ -148,7 +151,7 @@ class PPOTrainer:
             group["lr"] = left * self._params.learning_rate
 
     @torch.no_grad()
-    def _evaluate(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def _evaluate(self, features: Sequence[Any]) -> tuple[Tensor, Tensor]:
         """Logits (B, 3) and values (B,) in float32 on the CPU.
 
         Without gradients the bare network may be called; with them only the prepared one, or the
@@ -159,13 +162,13 @@ class PPOTrainer:
         return logits.float().cpu(), values.float().cpu()
 
     @torch.no_grad()
-    def _reference_logits(self, features: Sequence[Tensor]) -> Tensor:
+    def _reference_logits(self, features: Sequence[Any]) -> Tensor:
         arguments = self._model.collate(features)
         with self._accelerator.autocast():
             logits, _ = torch.func.functional_call(self._model.net, self._reference, arguments)
         return logits.float().cpu()  # type: ignore[no-any-return]
 
-    def _features(self, observations: Sequence[Observation]) -> list[Tensor]:
+    def _features(self, observations: Sequence[Observation]) -> list[Any]:
         with torch.no_grad(), self._accelerator.autocast():
             return self._model.features(observations)
 
@@ -230,7 +233,11 @@ class PPOTrainer:
         return sum(everyone) / len(everyone) > self._params.target_kl
 
     def _minibatches(self, samples: int) -> Iterator[Tensor]:
-        order = torch.randperm(samples, generator=self._random)
+        if self._params.shuffle == "samples":
+            order = torch.randperm(samples, generator=self._random)
+        else:
+            steps = torch.arange(samples).view(-1, self._setup.num_envs)
+            order = steps[torch.randperm(len(steps), generator=self._random)].flatten()
         yield from order.split(self._params.minibatch_size)
 
     def _step(self, batch: Batch, indices: Tensor) -> tuple[Tensor, float]:
@@ -238,7 +245,8 @@ class PPOTrainer:
         advantages = batch.advantages[indices]
         if self._params.norm_adv:
             advantages = normalized(advantages)
-        parts = min(self._setup.gradient_accumulation_steps, len(indices))
+        needed = self._model.parts([batch.features[index] for index in indices.tolist()])
+        parts = min(max(needed, self._setup.gradient_accumulation_steps), len(indices))
         sums = torch.zeros(6, dtype=torch.float64)
         self._optimiser.zero_grad()
         pieces = list(zip(indices.tensor_split(parts), advantages.tensor_split(parts), strict=True))

@@ -34,6 +34,11 @@ class PPOParams(Settings):
     update_epochs: Count
     minibatch_size: Count
     """Samples of one process in one optimiser step."""
+    shuffle: Literal["samples", "bars"] = "samples"
+    """What is put in random order for an epoch's minibatches. `samples`: every step of every environment by
+    itself, as CleanRL. `bars`: whole steps, so that the samples of a bar, whose prompts begin alike, mostly
+    share a minibatch. Its gradient is exact, but other samples stand in it. Ours, for speed: docs/method.md.
+    """
     norm_adv: bool = True
     """Advantages of a minibatch to mean 0, deviation 1. Paper, table 3."""
     clip_coef: Positive = 0.2

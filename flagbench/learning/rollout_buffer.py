@@ -1,7 +1,7 @@
 """What one process collects between two updates, and how the budget is cut into such pieces."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from flagbench.learning.advantages import gae
 class Rollout:
     """What one process collected between two updates; T steps of N environments, T-major lists."""
 
-    features: list[Tensor] = field(default_factory=list)
+    features: list[Any] = field(default_factory=list)
     masks: list[Tensor] = field(default_factory=list)
     actions: list[Tensor] = field(default_factory=list)
     log_probabilities: list[Tensor] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Rollout:
 class Batch(NamedTuple):
     """A rollout flattened to B = T · N samples."""
 
-    features: list[Tensor]
+    features: list[Any]
     masks: Tensor  # (B, 3) bool
     actions: Tensor  # (B,)
     log_probabilities: Tensor  # (B,) of the actions taken

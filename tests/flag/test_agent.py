@@ -49,8 +49,9 @@ def test_variants_train_every_layer_and_leave_embeddings_alone(
     before = weights_of(load_backbone(backbone, seed=0).model)
     agent, summary = train_flag(adapt=adapt)
     model = agent.language_model()[0]
-    ways = {"last_token_only": True, "shares_prefix": False}  # no layer is frozen, so nothing is shared
-    assert summary["layers"] == {"frozen": 0, "trained": 2, **ways}
+    assert (summary["layers"]["frozen"], summary["layers"]["trained"]) == (0, 2)
+    # no layer is frozen, so nothing below the boundary is shared
+    assert (summary["layers"]["shares_prefix"], summary["layers"]["shares_upper"]) == (False, True)
     assert torch.equal(model.get_input_embeddings().weight, before["model.embed_tokens.weight"])
     assert torch.equal(model.get_output_embeddings().weight, before["model.embed_tokens.weight"])
     after = weights_of(model)

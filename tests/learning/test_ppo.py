@@ -49,6 +49,9 @@ class DayModel:
     def collate(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         return (torch.stack(list(features)),)
 
+    def parts(self, features: Sequence[Tensor]) -> int:  # noqa: ARG002
+        return 1
+
 
 class Log:
     def __init__(self) -> None:
@@ -173,3 +176,59 @@ def test_sampling_does_not_touch_the_global_stream(zigzag: Market, protocol: Pro
     first = np.random.random()
     train(zigzag, protocol)
     assert np.random.random() == first
+
+
+class Minibatches(DayModel):
+    """Notes which days each call of the trained part sees together, of calls with a gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[list[int]] = []
+
+    def collate(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        if torch.is_grad_enabled():
+            self.seen.append([int(feature.argmax()) for feature in features])
+        return super().collate(features)
+
+
+class Large(DayModel):
+    """Needs a part for every three samples."""
+
+    def parts(self, features: Sequence[Tensor]) -> int:
+        return -(-len(features) // 3)
+
+
+def trained(model: DayModel, market: Market, protocol: Protocol, **ppo: Any) -> None:
+    setup = Setup(env_steps=28, num_envs=4)
+
+    def make_envs(num_envs: int, *, max_episode_steps: int | None = None) -> VectorTradingEnv:
+        window = market.asset.windows.train
+        return VectorTradingEnv(
+            market, protocol, window, num_envs=num_envs, max_episode_steps=max_episode_steps
+        )
+
+    accelerator = start(setup, seed=0)
+    params = ppo_params("standard", {"num_steps": 7, "update_epochs": 1, "minibatch_size": 8, **ppo})
+    PPOTrainer(model, make_envs, params, setup=setup, seed=0, accelerator=accelerator, monitor=Log()).train()
+
+
+def test_minibatches_of_whole_bars_hold_all_samples_of_a_bar(zigzag: Market, protocol: Protocol) -> None:
+    """Six bars to decide on, one of them met twice in seven steps: pairs of steps of four environments."""
+    by_bars, by_samples = Minibatches(), Minibatches()
+    trained(by_bars, zigzag, protocol, shuffle="bars")
+    trained(by_samples, zigzag, protocol)
+    for model in (by_bars, by_samples):
+        assert sorted(len(days) for days in model.seen) == [4, 8, 8, 8]
+        days = sorted(day for minibatch in model.seen for day in minibatch)
+        assert days == sorted([0, 1, 2, 3, 4, 5, 0] * 4)
+    assert all(days.count(day) % 4 == 0 for days in by_bars.seen for day in days)
+    assert any(days.count(day) % 4 for days in by_samples.seen for day in days)
+
+
+def test_a_minibatch_split_to_fit_into_memory_learns_the_same(zigzag: Market, protocol: Protocol) -> None:
+    whole, split = DayModel(), Large()
+    split.net.load_state_dict(whole.net.state_dict())
+    trained(whole, zigzag, protocol)
+    trained(split, zigzag, protocol)
+    for one, other in zip(whole.net.parameters(), split.net.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)

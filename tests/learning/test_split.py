@@ -19,8 +19,9 @@ from transformers import (
     Qwen3Config,
 )
 
+from flagbench.agents.prompt import Prompt
 from flagbench.errors import ConfigError
-from flagbench.learning.split import SplitBackbone, padded_length
+from flagbench.learning.split import NotSplittableError, SplitBackbone
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 97,
@@ -86,30 +87,56 @@ def test_gradients_of_the_upper_half_are_those_of_the_whole(family: str) -> None
     assert_same_gradients(split.upper(split.lower(ids))[:, -1], whole, weights)
 
 
+def prompts_of_two_bars(*, seed: int = 0) -> list[Prompt]:
+    """Five prompts with one static part, two bars and accounts of different lengths."""
+    source = torch.Generator().manual_seed(seed)
+
+    def draw(length: int) -> list[int]:
+        return torch.randint(0, 97, (length,), generator=source).tolist()
+
+    static, bars = draw(13), [draw(9), draw(14)]
+    return [
+        Prompt([*static, *bars[turn % 2], *draw(own)], static=13, daily=13 + len(bars[turn % 2]))
+        for turn, own in enumerate((7, 11, 5, 8, 3))
+    ]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("trained_layers", [1, 2])
-def test_the_last_token_alone_is_what_it_is_among_all(family: str, trained_layers: int) -> None:
+@pytest.mark.parametrize("trained_layers", [1, 2, 4])
+def test_prompts_in_pieces_give_what_each_gives_whole(family: str, trained_layers: int) -> None:
     model = random_model(FAMILIES[family])
     split = SplitBackbone(model, trained_layers=trained_layers)
-    assert split.last_token_only
-    lengths = torch.tensor([17, 1, 9])
-    hidden = split.lower(torch.randint(0, 97, (3, 17)))
-    weights = list(split.upper_layers.parameters())
-    among_all = split.upper(hidden)[torch.arange(3), lengths - 1]
-    alone = split.upper_last(hidden, lengths)
-    torch.testing.assert_close(alone, among_all, atol=1e-6, rtol=1e-6)
-    assert_same_gradients(alone, among_all, weights)
+    assert split.shares_upper
+    assert split.trunk.shares == (trained_layers < 4)
+    prompts = prompts_of_two_bars()
+    (tree,) = split.collate(split.features(prompts))
+    assert [len(level.lengths) for level in tree.levels] == [1, 2, 5]
+    ours = split.last_hidden(tree)
+    whole = [model.base_model(input_ids=torch.tensor([prompt.tokens])) for prompt in prompts]
+    theirs = torch.stack([output.last_hidden_state[0, -1] for output in whole])
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
+    assert_same_gradients(ours, theirs, list(split.upper_layers.parameters()))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_shared_beginning_is_computed_once_and_gives_the_same(family: str) -> None:
-    split = SplitBackbone(random_model(FAMILIES[family]), trained_layers=1)
-    assert split.shares_prefix
-    ids = torch.randint(0, 97, (3, 70))
-    ids[:, :50] = ids[0, :50]
-    for shared in (50, 33, 10, 70):
-        rows = ids if shared < 70 else ids[:1].expand(3, -1)
-        torch.testing.assert_close(split.lower(rows, shared=shared), split.lower(rows), atol=1e-6, rtol=1e-5)
+def test_layers_that_lie_deeper_in_the_model_are_found() -> None:
+    """OPT keeps them in a decoder below its body."""
+    config = OPTConfig(
+        vocab_size=97,
+        hidden_size=32,
+        ffn_dim=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        word_embed_proj_dim=32,
+        dropout=0.0,
+    )
+    model = random_model(config)
+    split = SplitBackbone(model, trained_layers=1)
+    prompts = prompts_of_two_bars()
+    with torch.no_grad():
+        ours = split.last_hidden(*split.collate(split.features(prompts)))
+        whole = [model.base_model(input_ids=torch.tensor([prompt.tokens])) for prompt in prompts]
+    theirs = torch.stack([output.last_hidden_state[0, -1] for output in whole])
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
@@ -141,16 +168,12 @@ def test_more_or_fewer_layers_than_there_are_is_refused(trained_layers: int) -> 
 
 
 def test_a_family_whose_layers_are_not_found_is_refused_with_a_way_out() -> None:
-    config = OPTConfig(
-        vocab_size=97,
-        hidden_size=32,
-        ffn_dim=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        word_embed_proj_dim=32,
-    )
-    with pytest.raises(ConfigError, match="no single list of 2 decoder layers") as caught:
-        SplitBackbone(random_model(config), trained_layers=1)
+    model = random_model(FAMILIES["llama"])
+    layers = model.get_submodule("model.layers")
+    assert isinstance(layers, nn.ModuleList)
+    model.base_model.add_module("others", nn.ModuleList([nn.Linear(2, 2) for _ in layers]))
+    with pytest.raises(ConfigError, match="no single list of 4 decoder layers") as caught:
+        SplitBackbone(model, trained_layers=1)
     assert "Llama" in caught.value.hint
 
 
@@ -165,9 +188,5 @@ def test_a_model_whose_halves_disagree_with_the_whole_is_refused(monkeypatch: py
         return output
 
     monkeypatch.setattr(type(body), "forward", scaled)
-    with pytest.raises(ConfigError, match="cannot be split after layer 3"):
+    with pytest.raises(NotSplittableError, match="cannot be split after layer 3"):
         SplitBackbone(model, trained_layers=1)
-
-
-def test_lengths_are_rounded_up_to_few_different_ones() -> None:
-    assert [padded_length(n, limit=100) for n in (1, 16, 17, 96, 97)] == [16, 16, 32, 96, 100]

@@ -1,0 +1,112 @@
+"""FLAG's training against the same trainer with a plain transformers forward of every token with logits."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from transformers import LlamaConfig
+
+from benchmarks.interleaving import Contest, Row
+from benchmarks.plain_flag import PlainFlag, Training, Workload, agree
+from flagbench.flag.agent import FlagAgent
+from flagbench.learning.backbone import load_backbone
+
+AGAINST = "the same trainer with a plain transformers forward of every token with logits"
+TOKENS = 256
+
+
+@cache
+def shape_135m() -> tempfile.TemporaryDirectory[str]:
+    """A folder with the shape of SmolLM2-135M (its config.json on the hub) and the embedded tokenizer."""
+    folder = tempfile.TemporaryDirectory(prefix="flagbench-135m-")
+    config = LlamaConfig(
+        vocab_size=49152,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        max_position_embeddings=8192,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 100_000.0},
+        tie_word_embeddings=True,
+    )
+    config.save_pretrained(folder.name)
+    load_backbone("embedded", seed=0).tokenizer.save_pretrained(Path(folder.name))
+    return folder
+
+
+def contest(workload: Workload) -> Contest:
+    """FLAG as it is and the straightforward way on one workload."""
+    ours = Training(FlagAgent(**workload.params), workload)
+    theirs = Training(PlainFlag(**workload.params), workload)
+    return Contest(ours.run, theirs.run, lambda: agree(ours, theirs))
+
+
+def large(full: bool, *, layers: int, num_envs: int, **ppo: Any) -> Contest:
+    """135M shape at 256 tokens, or a small random model; every bar is met once an iteration, twice in all."""
+    bars = (8 if num_envs == 1 else 4) if full else 3
+    num_steps = bars - 1  # decisions of a pass through the window
+    return contest(
+        Workload(
+            bars=bars,
+            env_steps=2 * num_steps * num_envs if full else num_steps * num_envs,
+            num_envs=num_envs,
+            params={
+                "backbone": f"random:{shape_135m().name}" if full else "random",
+                "trainable_layers": layers if full else 2,
+                "prompt": "news",
+                "max_prompt_tokens": TOKENS,
+                "ppo": {"num_steps": num_steps, "minibatch_size": 8 * num_envs, **ppo},
+            },
+        )
+    )
+
+
+def embedded(full: bool) -> Contest:
+    """The default backbone and hyper-parameters, two iterations of eight environments."""
+    return contest(
+        Workload(
+            bars=250 if full else 12,
+            env_steps=640 if full else 32,
+            num_envs=8,
+            params={"prompt": "news", "ppo": {} if full else {"num_steps": 4}},
+        )
+    )
+
+
+ROWS = (
+    Row(
+        "flag-135m-6",
+        "FLAG training, 1 environment, 135M shape, T = 256, top 6 layers",
+        AGAINST,
+        2.8,
+        lambda full: large(full, layers=6, num_envs=1),
+        rounds=3,
+    ),
+    Row(
+        "flag-135m-15",
+        "FLAG training, 1 environment, 135M shape, T = 256, top 15 layers",
+        AGAINST,
+        1.5,
+        lambda full: large(full, layers=15, num_envs=1),
+        rounds=3,
+    ),
+    Row(
+        "flag-135m-8-envs",
+        "FLAG training, 8 environments, 135M shape, T = 256, top 6 layers, minibatches by bars",
+        AGAINST,
+        8.0,
+        lambda full: large(full, layers=6, num_envs=8, shuffle="bars"),
+        rounds=3,
+    ),
+    Row(
+        "flag-embedded",
+        "FLAG training, embedded backbone, default settings",
+        AGAINST,
+        5.0,
+        embedded,
+        rounds=5,
+    ),
+)
