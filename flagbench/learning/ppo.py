@@ -3,8 +3,8 @@
 Source: Schulman et al. (2017), in the order of CleanRL's `ppo.py`. Departures from CleanRL: episodes end by
 truncation and bootstrap from their last observation; invalid actions are masked; a KL term to the policy
 at the start (arXiv 2502.11433, table 3); each minibatch is one optimiser step, split into
-`gradient_accumulation_steps` parts weighted by their size, or more to fit into memory; what precedes the trained part of a network is
-computed once at rollout and kept as features.
+`gradient_accumulation_steps` parts weighted by their size, or more to fit into memory; what precedes the
+trained part of a network is computed once at rollout and kept as features.
 """
 
 import math

@@ -13,6 +13,7 @@ from accelerate.utils import InitProcessGroupKwargs, set_seed
 
 from flagbench.agents.training import Setup
 from flagbench.errors import ConfigError
+from flagbench.learning.allocator import keep_freed_memory
 from flagbench.records.trackers import Tracking
 from flagbench.records.training_log import Forward
 
@@ -41,6 +42,7 @@ def start(setup: Setup, *, seed: int, tracking: Tracking | None = None) -> Accel
     Raises:
         ConfigError: accelerate did not find the processes that a launcher started.
     """
+    keep_freed_memory()
     precision: str = setup.mixed_precision
     if precision == "auto":
         precision = "bf16" if torch.cuda.is_available() else "no"

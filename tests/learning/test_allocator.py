@@ -1,0 +1,17 @@
+import platform
+import sys
+
+import pytest
+
+from flagbench.learning.allocator import keep_freed_memory
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc")
+def test_glibc_takes_both_settings() -> None:
+    """Both are within what mallopt allows; it refuses what is not. How much it saves is in docs/benchmarks.md."""
+    assert keep_freed_memory()
+
+
+def test_elsewhere_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not keep_freed_memory()
