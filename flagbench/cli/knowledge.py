@@ -115,4 +115,6 @@ def _notes(model: str, result: SuiteResult) -> list[str]:
         notes.append("unparsed: no answer could be read; it counts as wrong")
     if result.whole.truncated:
         notes.append("truncated: the prompt was longer than the model's context and lost its beginning")
+    if result.separately is not None:
+        notes.append(f"choices were read one by one, by lm-eval's own pass: {result.separately}")
     return notes

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 
 from flagbench.errors import SEE_WHERE, ConfigError, FlagbenchError
 from flagbench.knowledge.results import ItemResult, SuiteResult, TaskResult
+from flagbench.knowledge.shared_contexts import SharedContexts
 from flagbench.knowledge.suites import ALL, KnowledgeTask, load_suites, tasks_of
 from flagbench.knowledge.undisturbed import undisturbed
 from flagbench.learning.weights import weights_sha256
@@ -103,8 +104,9 @@ def evaluate_knowledge(
 ) -> SuiteResult:
     """Ask a model the items of a suite.
 
-    Tasks are evaluated one by one, so that a task's figures do not depend on its suite. Random states, the
-    model's mode and settings, and the tokenizer are as before afterwards.
+    Tasks are evaluated one by one, so that a task's figures do not depend on its suite. Choices of one
+    context are read together where that gives what lm-eval's own pass gives; the result says where it does
+    not. Random states, the model's mode and settings, and the tokenizer are as before afterwards.
 
     Args:
         model: a causal language model, where it lies and as it is.
@@ -134,12 +136,13 @@ def evaluate_knowledge(
         tasks = tuple(_evaluated(task, lm, count) for task in loaded)
     dtype = str(model.dtype).removeprefix("torch.")
     name = suite if suite == ALL else suites[0].name
-    return SuiteResult(name, tasks, batch_size, dtype, weights_sha256(model.named_parameters()), limit)
+    sha256 = weights_sha256(model.named_parameters())
+    return SuiteResult(name, tasks, batch_size, dtype, sha256, limit, lm.separately)
 
 
-def live_model(model: PreTrainedModel, tokenizer: Any, *, max_tokens: int, batch_size: int) -> HFLM:
+def live_model(model: PreTrainedModel, tokenizer: Any, *, max_tokens: int, batch_size: int) -> SharedContexts:
     """lm-eval's view of a model that is in use, with a tokenizer of its own."""
-    return HFLM(
+    return SharedContexts(
         pretrained=model,
         tokenizer=copy.deepcopy(tokenizer),  # it may be given a padding token
         backend="causal",

@@ -52,10 +52,12 @@ class Examination:
         """Figures for the record: the suite, accuracy before and after, and the retention of each task."""
         before, after, noise = (self._results[name] for name in ("before", "after", "noise"))
         compared = retention(before, after, noise)
+        reasons = {result.separately: None for result in self._results.values() if result.separately}
         return {
             "suite": self._suite,
             "batch_size": before.batch_size,
             "dtype": before.dtype,
+            **({"separately": "; ".join(reasons)} if reasons else {}),
             "model_sha256": {"before": before.model_sha256, "after": after.model_sha256},
             "before": before.summary()["tasks"],
             "after": after.summary()["tasks"],

@@ -107,6 +107,7 @@ class SuiteResult:
         dtype: of the model's weights, such as `float32`.
         model_sha256: of the weights that answered.
         limit: items a task was capped to; None for all.
+        separately: why choices of one context were not read together; None where they were.
     """
 
     suite: str
@@ -115,6 +116,7 @@ class SuiteResult:
     dtype: str
     model_sha256: str
     limit: int | None = None
+    separately: str | None = None
 
     @property
     def whole(self) -> TaskResult:
@@ -128,8 +130,9 @@ class SuiteResult:
 
     def summary(self) -> dict[str, Any]:
         """What `flagbench knowledge --json` prints: figures by task, without items."""
-        limit = {} if self.limit is None else {"limit": self.limit}
-        return {"suite": self.suite, **limit, "tasks": {task.task: task.summary() for task in self.tasks}}
+        notes = {"limit": self.limit, "separately": self.separately}
+        said = {name: note for name, note in notes.items() if note is not None}
+        return {"suite": self.suite, **said, "tasks": {task.task: task.summary() for task in self.tasks}}
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain values; `from_json` reads it back."""
@@ -140,6 +143,7 @@ class SuiteResult:
             "dtype": self.dtype,
             "model_sha256": self.model_sha256,
             "limit": self.limit,
+            **({} if self.separately is None else {"separately": self.separately}),
         }
 
     @classmethod

@@ -8,7 +8,7 @@ from flagbench.learning.allocator import keep_freed_memory
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc")
 def test_glibc_takes_both_settings() -> None:
-    """Both are within what mallopt allows; it refuses what is not. How much it saves is in docs/benchmarks.md."""
+    """Both are within what mallopt allows; it refuses what is not."""
     assert keep_freed_memory()
 
 
