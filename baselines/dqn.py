@@ -7,16 +7,16 @@ of CleanRL's `dqn.py`.
 Departures from CleanRL: many environments in step; episodes end by truncation and bootstrap from their last
 observation; invalid actions are neither taken nor bootstrapped from; warm-up is a share of the budget; the
 loss is Huber's and gradients are clipped; in several processes each fills a replay buffer of its own and
-gradients are averaged. Departure from other agents: a minibatch is small and never split.
+gradients are averaged; alone on a CPU in float32 they are written out instead of autograd's
+(`flagbench.learning.q_learner`). Departure from other agents: a minibatch is small and never split.
 
 Importing this module loads no torch; building the agent does not either.
 """
 
-import copy
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,9 @@ from flagbench.agents.agent import Briefing
 from flagbench.agents.training import MakeEnvs, Setup, TrainingMonitor
 from flagbench.errors import AgentError
 from flagbench.learning.numeric_features import feature_count, lookback_of, numeric_features
-from flagbench.learning.ppo_params import Count, Positive, Preset, Share
-from flagbench.settings import Settings, parse
+from flagbench.learning.ppo_params import Count, Preset, Share
+from flagbench.learning.q_params import QParams
+from flagbench.settings import parse
 from flagbench.trading.observation import Float32Array, Observation
 from flagbench.trading.portfolio import IntArray
 from flagbench.trading.vector_environment import Batch, VectorTradingEnv, stack
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from flagbench.learning.numeric_networks import QNetwork
-    from flagbench.learning.replay_buffer import Sample
 
 LOG_EVERY = 40
 """Steps of each environment between two lines of `train.jsonl`; as many as in an iteration of FLAG."""
@@ -46,19 +46,15 @@ LOG_EVERY = 40
 # Params
 
 
-class DQNParams(Settings):
+class DQNParams(QParams):
     """Hyper-parameters of one DQN training. Defaults here are the same in both presets."""
 
-    learning_rate: Positive = 1e-3
-    """Not stated for so short a budget; FLAG's in `standard`. CleanRL: 2.5e-4 for 500,000 steps."""
     gamma: Share
     """The task's, as FLAG has it in the same preset."""
     max_episode_steps: Count | None
     """Truncate episodes after so many steps; None for the whole window. As FLAG has it in the same preset."""
     n_step: Count = 3
     """Rewards in a target; 1 for plain Q-learning. Hessel et al. (2018), table 1."""
-    double: bool = True
-    """The online network chooses the next action, the target network values it. Van Hasselt et al. (2016)."""
     dueling: bool = True
     """The network splits into value and advantages. Wang et al. (2016)."""
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)
@@ -77,16 +73,6 @@ class DQNParams(Settings):
     """The same in the end. CleanRL."""
     exploration_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the budget over which it falls linearly. CleanRL."""
-    target_every: Count = 50
-    """Optimiser steps between updates of the target network. CleanRL: 500 steps, one optimiser step in 10."""
-    tau: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """How far the target network then moves; 1 copies. CleanRL."""
-    loss: Literal["huber", "squared"] = "huber"
-    """The error clipping of Mnih et al. (2015); CleanRL's is squared. Rewards have spikes."""
-    max_grad_norm: Positive = 10.0
-    """Wang et al. (2016), section 4.2."""
-    adam_eps: Positive = 1e-8
-    """torch's, which CleanRL keeps."""
 
 
 PRESETS: Mapping[Preset, DQNParams] = {
@@ -233,6 +219,7 @@ class DQNTraining:
     ) -> None:
         import torch
 
+        from flagbench.learning.q_learner import q_learner
         from flagbench.learning.replay_buffer import NStep, ReplayBuffer
         from flagbench.learning.rollout_buffer import iteration_steps
 
@@ -241,21 +228,18 @@ class DQNTraining:
         self._steps = iteration_steps(setup, num_steps=LOG_EVERY, processes=accelerator.num_processes)
         self._step_size = setup.num_envs * accelerator.num_processes
         self._budget = sum(self._steps) * self._step_size
-        device = accelerator.device
-        # Copied before `prepare`, which may bind a network's `forward` to its own weights.
-        self._target = copy.deepcopy(network).to(device)
         own_seed = seed + 100_003 * accelerator.process_index
         self._random, self._sampling = (
             np.random.default_rng(own_seed),
             torch.Generator().manual_seed(own_seed),
         )
-        self._weights = list(network.parameters())
-        optimiser = torch.optim.Adam(self._weights, lr=params.learning_rate, eps=params.adam_eps, fused=True)
-        self._prepared, self._optimiser = accelerator.prepare(network, optimiser)
+        self._learner = q_learner(network, params, accelerator)
         self._folding = NStep(params.n_step, gamma=params.gamma)
         features = feature_count(lookback_of(envs))
-        self._replay = ReplayBuffer(params.buffer_size, features, accounts=setup.num_envs, device=device)
-        self._optimiser_steps = self._owed = self._episodes = 0
+        self._replay = ReplayBuffer(
+            params.buffer_size, features, accounts=setup.num_envs, device=accelerator.device
+        )
+        self._owed = self._episodes = 0
         self._done = 0  # environment steps, over all processes
         self._losses: list[Tensor] = []
         self._batch: Batch = {}
@@ -267,7 +251,8 @@ class DQNTraining:
         """Spend the whole budget and leave the last weights in the network.
 
         Returns:
-            steps, optimiser steps, seconds, and the final weights' sha256 in each process.
+            steps, optimiser steps, where gradients came from, seconds, and the final weights' sha256 in each
+            process.
         """
         from accelerate.utils import gather_object
 
@@ -276,20 +261,20 @@ class DQNTraining:
         started = time.perf_counter()
         self._batch, _ = self._envs.reset()
         self._features = numeric_features(self._batch)
-        for index, steps in enumerate(self._steps):
-            taken, rewards = np.zeros(3, dtype=int), 0.0
-            for _ in range(steps):
-                actions, reward = self._step()
-                self._learn()
-                taken += np.bincount(actions, minlength=3)
-                rewards += float(reward.mean())
-            self._log(index, time.perf_counter() - started, actions=taken, mean_reward=rewards / steps)
-        # `prepare` put autocast around the network's forward; what was learnt is read in its own precision.
-        self._accelerator.unwrap_model(self._prepared, keep_fp32_wrapper=False)
+        with self._learner:
+            for index, steps in enumerate(self._steps):
+                taken, rewards = np.zeros(3, dtype=int), 0.0
+                for _ in range(steps):
+                    actions, reward = self._step()
+                    self._learn()
+                    taken += np.bincount(actions, minlength=3)
+                    rewards += float(reward.mean())
+                self._log(index, time.perf_counter() - started, actions=taken, mean_reward=rewards / steps)
         return {
             "env_steps": self._done,
             "iterations": len(self._steps),
-            "optimiser_steps": self._optimiser_steps,
+            "optimiser_steps": self._learner.optimiser_steps,
+            "gradients": self._learner.gradients,
             "seconds": time.perf_counter() - started,
             "weights_sha256": gather_object([weights_sha256(self._network.named_parameters())]),
         }
@@ -309,8 +294,7 @@ class DQNTraining:
         explores = self._random.random(len(masks)) < self._epsilon
         if explores.all():
             return drawn
-        with self._accelerator.autocast():
-            best = best_actions(self._network, self._features, masks)
+        best = np.where(masks, self._learner.values(self._features), -np.inf).argmax(1)
         return np.where(explores, drawn, best)
 
     def _step(self) -> tuple[IntArray, npt.NDArray[np.float64]]:
@@ -337,47 +321,15 @@ class DQNTraining:
         """The optimiser steps that are due, none during the warm-up."""
         if self._done <= self._params.warm_up * self._budget or not len(self._replay):
             return
-        self._owed += self._setup.num_envs
-        while self._owed >= self._params.train_frequency:
-            self._owed -= self._params.train_frequency
-            self._losses.append(self._update())
-
-    def _update(self) -> "Tensor":
-        """One optimiser step; its loss."""
-        from flagbench.learning.q_loss import move_towards, q_loss
-
-        params, accelerator = self._params, self._accelerator
-        sample = self._replay.sample(params.batch_size, self._sampling)
-        targets = self._targets(sample)
-        loss = q_loss(self._prepared(sample.features).float(), sample.chosen, targets, name=params.loss)
-        for weight in self._weights:
-            weight.grad = None
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(self._weights, params.max_grad_norm)
-        # Accelerate's optimiser adds a gradient scaler, and costs as much again where there is none.
-        (self._optimiser if accelerator.scaler else self._optimiser.optimizer).step()
-        self._optimiser_steps += 1
-        if self._optimiser_steps % params.target_every == 0:
-            move_towards(self._target, self._network, share=params.tau)
-        return loss.detach()
-
-    def _targets(self, sample: "Sample") -> "Tensor":
-        """(B, 1) in float32, without gradient."""
-        import torch
-
-        from flagbench.learning.q_loss import td_targets
-
-        with torch.no_grad(), self._accelerator.autocast():
-            values = self._target(sample.next_features).float()
-            chooser = self._network(sample.next_features).float() if self._params.double else None
-        return td_targets(
-            sample.returns, sample.discounts, next_values=values, barred=sample.barred, chooser=chooser
-        )
+        due, self._owed = divmod(self._owed + self._setup.num_envs, self._params.train_frequency)
+        if due:
+            sample = self._replay.sample(due, self._params.batch_size, self._sampling)
+            self._losses.append(self._learner.learn(sample))
 
     def _log(self, index: int, elapsed: float, *, actions: IntArray, mean_reward: float) -> None:
         import torch
 
-        loss = float(torch.stack(self._losses).mean()) if self._losses else None
+        loss = float(torch.cat(self._losses).mean()) if self._losses else None
         self._losses.clear()
         self._monitor.log(
             {
@@ -391,6 +343,6 @@ class DQNTraining:
                 "mean_reward": mean_reward,
                 "actions": actions.tolist(),
                 "loss": loss,
-                "optimiser_steps": self._optimiser_steps,
+                "optimiser_steps": self._learner.optimiser_steps,
             }
         )

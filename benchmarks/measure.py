@@ -12,7 +12,13 @@ from typing import Any
 
 from benchmarks.interleaving import Row, interleaved
 
-MODULES = ("benchmarks.flag_training", "benchmarks.matrix_rate")
+MODULES = (
+    "benchmarks.flag_training",
+    "benchmarks.matrix_rate",
+    "benchmarks.rollout_step",
+    "benchmarks.q_learning",
+    "benchmarks.knowledge",
+)
 """Each has a tuple `ROWS`."""
 
 

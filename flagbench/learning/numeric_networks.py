@@ -33,6 +33,7 @@ class QNetwork(nn.Module):
 
     def __init__(self, inputs: int, hidden: Sequence[int], *, dueling: bool) -> None:
         super().__init__()
+        self.inputs, self.hidden = inputs, tuple(hidden)
         *trunk, last = hidden
         self.trunk = (
             nn.Sequential(*perceptron([inputs, *trunk], nn.ReLU), nn.ReLU()) if trunk else nn.Identity()

@@ -1,11 +1,9 @@
 """What values of actions are trained towards, and how far they are from it."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-LossName = Literal["huber", "squared"]
+from flagbench.learning.q_params import LossName
 
 
 def td_targets(

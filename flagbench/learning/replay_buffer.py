@@ -16,6 +16,9 @@ from flagbench.trading.observation import Float32Array
 from flagbench.trading.portfolio import IntArray
 
 ACTIONS = len(Action)
+ONE_HOT = np.eye(ACTIONS, dtype=np.float32)
+BARRED = np.array([-np.inf, 0.0], dtype=np.float32)
+"""What is added to the value of an action by its mask, 0 or 1."""
 
 
 class Transition(NamedTuple):
@@ -30,14 +33,14 @@ class Transition(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """B transitions, as views of one tensor that the next sample overwrites."""
+    """K minibatches of B transitions, as views of one tensor that the next sample overwrites."""
 
-    features: Tensor  # (B, F)
-    next_features: Tensor  # (B, F)
-    chosen: Tensor  # (B, 3) 1 for the action taken
-    barred: Tensor  # (B, 3) −∞ for actions that are invalid afterwards, else 0
-    returns: Tensor  # (B, 1)
-    discounts: Tensor  # (B, 1)
+    features: Tensor  # (K, B, F)
+    next_features: Tensor  # (K, B, F)
+    chosen: Tensor  # (K, B, 3) 1 for the action taken
+    barred: Tensor  # (K, B, 3) −∞ for actions that are invalid afterwards, else 0
+    returns: Tensor  # (K, B, 1)
+    discounts: Tensor  # (K, B, 1)
 
 
 class NStep:
@@ -119,29 +122,25 @@ class ReplayBuffer:
     def add(self, transition: Transition) -> None:
         """Write N rows over the oldest."""
         count, capacity = len(transition.actions), len(self._rows)
-        rows = np.concatenate(
-            [
-                transition.features,
-                transition.next_features,
-                np.eye(ACTIONS)[transition.actions],
-                np.where(transition.next_masks > 0, 0.0, -np.inf),
-                transition.returns[:, None],
-                np.full((count, 1), transition.discount),
-            ],
-            axis=1,
-            dtype=np.float32,
-        )
-        places = torch.arange(self._next, self._next + count) % capacity
-        self._rows[places.to(self._rows.device)] = torch.from_numpy(rows).to(self._rows.device)
+        rows = torch.empty(count, self._rows.shape[1])
+        parts = [part.numpy() for part in rows.split(self._widths, dim=1)]
+        features, next_features, chosen, barred, returns, discounts = parts
+        features[:], next_features[:] = transition.features, transition.next_features
+        chosen[:] = ONE_HOT[transition.actions]
+        barred[:] = BARRED[transition.next_masks]
+        returns[:, 0], discounts[:] = transition.returns, transition.discount
+        first = min(count, capacity - self._next)
+        self._rows[self._next : self._next + first] = rows[:first]
+        self._rows[: count - first] = rows[first:]
         self._next = (self._next + count) % capacity
         self._filled = min(self._filled + count, capacity)
 
-    def sample(self, count: int, random: torch.Generator) -> Sample:
-        """Draw so many transitions, each as likely as any other, with replacement."""
-        places = torch.randint(self._filled, (count,), generator=random)
+    def sample(self, batches: int, count: int, random: torch.Generator) -> Sample:
+        """Draw K minibatches of so many transitions, each as likely as any other, with replacement."""
+        places = torch.randint(self._filled, (batches * count,), generator=random)
         if self._rows.device.type == "cuda":
             places = places.pin_memory().to(self._rows.device, non_blocking=True)
-        if len(self._sampled) != count:
-            self._sampled = self._rows.new_empty(count, self._rows.shape[1])
+        if len(self._sampled) != len(places):
+            self._sampled = self._rows.new_empty(len(places), self._rows.shape[1])
         torch.index_select(self._rows, 0, places, out=self._sampled)
-        return Sample(*self._sampled.split(self._widths, dim=1))
+        return Sample(*self._sampled.view(batches, count, -1).split(self._widths, dim=2))

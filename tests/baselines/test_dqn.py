@@ -88,6 +88,7 @@ def test_budget_warm_up_and_updates_are_counted_as_they_are(train: Any) -> None:
     assert summary["env_steps"] == log.steps == log.figures[-1]["env_steps"] == 1_000
     # 20 steps are 2 % of the budget; each further step of four environments is one optimiser step.
     assert summary["optimiser_steps"] == (1_000 - 20) // 4
+    assert summary["gradients"] == "closed form"
     assert summary["iterations"] == len(log.figures) == 7  # of 40 steps of each environment
     for entry in log.figures:
         assert all(math.isfinite(value) for value in entry.values() if isinstance(value, float))
@@ -281,6 +282,8 @@ def test_two_processes_share_the_budget_and_end_with_equal_weights(tmp_path: Pat
     assert done.returncode == 0, done.stderr
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first["env_steps"] == second["env_steps"] == 160
+    # Autograd's, since accelerate averages over processes what autograd found; alone they are written out.
+    assert first["gradients"] == second["gradients"] == "autograd"
     # Forty steps of two environments in each; a warm-up of 2 % is over with the first, and n-step returns
     # fill the buffer from the third on, where the first optimiser step is owed half.
     assert first["optimiser_steps"] == second["optimiser_steps"] == 19

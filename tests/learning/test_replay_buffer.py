@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flagbench.errors import ConfigError
-from flagbench.learning.replay_buffer import NStep, ReplayBuffer, Transition
+from flagbench.learning.replay_buffer import NStep, ReplayBuffer, Sample, Transition
 
 CPU = torch.device("cpu")
 
@@ -96,7 +96,7 @@ def transition(first: int, *, accounts: int = 2) -> Transition:
 
 
 def drawn(buffer: ReplayBuffer, count: int, seed: int = 0) -> Any:
-    return buffer.sample(count, torch.Generator().manual_seed(seed))
+    return Sample(*(field[0] for field in buffer.sample(1, count, torch.Generator().manual_seed(seed))))
 
 
 def test_a_sample_is_what_was_added() -> None:
