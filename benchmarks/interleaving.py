@@ -32,7 +32,7 @@ class Row(NamedTuple):
     rounds: int
     """How often each is timed at the whole size; a small one is timed once."""
     calls: int = 1
-    """How often each is called in a row to make one time, for what takes less than a hundredth of a second."""
+    """How often each is called for one time, where a call takes less than a hundredth of a second."""
     threads: int = 1
     """Threads of torch."""
 

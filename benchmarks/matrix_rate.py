@@ -103,8 +103,8 @@ def contest(full: bool) -> Contest:
 
     def agree() -> str:
         return (
-            f"{sum(products.values())} matrix products, {operations(products) / 1e9:.0f} · 10⁹ operations, in {EPOCHS} "
-            f"optimiser steps on {PROMPTS} prompts; the same ones are run bare"
+            f"{sum(products.values())} matrix products of {operations(products) / 1e9:.0f} · 10⁹ operations "
+            f"in {EPOCHS} optimiser steps on {PROMPTS} prompts; the same ones are run bare"
         )
 
     return Contest(update, bare(products), agree)

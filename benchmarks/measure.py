@@ -16,7 +16,9 @@ MODULES = (
     "benchmarks.flag_training",
     "benchmarks.matrix_rate",
     "benchmarks.rollout_step",
+    "benchmarks.environments",
     "benchmarks.q_learning",
+    "benchmarks.scores",
     "benchmarks.knowledge",
 )
 """Each has a tuple `ROWS`."""

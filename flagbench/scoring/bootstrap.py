@@ -1,7 +1,6 @@
 """Circular blocks of days: how long they should be, and which days a resample holds."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -21,8 +20,9 @@ MIN_RETURNS = 11
 FEW_BLOCKS = 10
 """Below so many effective blocks an interval comes with a warning: its resamples hold too few pieces."""
 
-CELLS = 2_000_000
-"""Of one chunk of resamples in memory, 16 MB."""
+CELLS = 100_000
+"""Of one chunk of resamples in memory, 0.8 MB, which a processor's second cache holds: with twenty times as
+many counting takes more than twice as long."""
 
 
 def unusable(returns: FloatArray) -> str | None:
@@ -66,31 +66,40 @@ def resampled_means(
 ) -> FloatArray:
     """Mean over the blocks of every resample of what belongs to a block's first day.
 
-    How often a resample holds each block is a row of counts; one product with them makes all means at once.
+    No resample is ever written out day by day: features are made of `block_sums`, and blocks looked up there.
 
     Args:
         features: (m, k) a row for each first day.
         blocks: in a resample.
         resamples: how many.
-        rng: of the first days.
+        rng: of the first days, drawn as `circular_block_indices` draws them.
 
     Returns:
         (resamples, k).
     """
-    means = np.empty((resamples, features.shape[1]))
-    for rows in _chunks(resamples, len(features)):
-        count = rows.stop - rows.start
-        starts = rng.integers(0, len(features), (count, blocks))
-        cells = starts + len(features) * np.arange(count)[:, np.newaxis]
-        drawn = np.bincount(cells.ravel(), minlength=count * len(features))
-        means[rows] = drawn.reshape(count, -1) @ features / blocks
-    return means
-
-
-def _chunks(resamples: int, length: int) -> Iterator[slice]:
-    size = max(CELLS // length, 1)
+    days, columns = features.shape
+    # Looking up takes blocks · k steps a resample, counting some 2 · m and then hardly more for each column.
+    few = blocks * columns <= 2 * days
+    add_up, width = (_looked_up, blocks) if few else (_counted, days)
+    sums = np.empty((resamples, columns))
+    size = max(CELLS // width, 1)
     for begin in range(0, resamples, size):
-        yield slice(begin, min(begin + size, resamples))
+        part = sums[begin : begin + size]
+        add_up(features, rng.integers(0, days, (len(part), blocks)), part)
+    return sums / blocks
+
+
+def _looked_up(features: FloatArray, starts: IntArray, sums: FloatArray) -> None:
+    for column, total in zip(np.ascontiguousarray(features.T), sums.T, strict=True):
+        column.take(starts).sum(axis=1, out=total)
+
+
+def _counted(features: FloatArray, starts: IntArray, sums: FloatArray) -> None:
+    """How often a resample holds each block is a row of counts; one product with them makes all sums."""
+    count, days = len(starts), len(features)
+    starts += days * np.arange(count)[:, np.newaxis]  # in place: they are not looked at again
+    drawn = np.bincount(starts.ravel(), minlength=count * days)
+    np.matmul(drawn.reshape(count, days), features, out=sums)
 
 
 def block_sums(series: FloatArray, block_length: int) -> FloatArray:

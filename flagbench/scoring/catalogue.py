@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from flagbench.scoring import metrics
 from flagbench.scoring.metric import Metric
 from flagbench.scoring.performance import Performance
@@ -28,9 +26,8 @@ def _needs_two(performance: Performance) -> str | None:
 def _needs_loss(performance: Performance) -> str | None:
     if len(performance.returns) < 2:
         return "fewer than two returns"
-    # The square is what the ratio divides by; it underflows before the return itself does.
-    squares = np.minimum(performance.returns, 0) ** 2
-    return None if squares.mean() > 0 else "no losing bar"
+    # What the ratio divides by; its squares underflow before a return does.
+    return None if metrics.downside_deviation(performance.returns) > 0 else "no losing bar"
 
 
 def _needs_drawdown(performance: Performance) -> str | None:

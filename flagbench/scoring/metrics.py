@@ -28,18 +28,41 @@ def is_constant(returns: FloatArray) -> BoolArray:
     Args:
         returns: (…, m), m at least 1.
     """
-    high, low = returns.max(axis=-1), returns.min(axis=-1)
+    return _is_rounding(returns.min(axis=-1), returns.max(axis=-1))
+
+
+def _is_rounding(low: FloatArray, high: FloatArray) -> BoolArray:
     largest_ratio = 1 + np.maximum(np.abs(high), np.abs(low))
     constant: BoolArray = np.asarray(high - low <= 8 * np.finfo(np.float64).eps * largest_ratio)
     return constant
+
+
+def mean(returns: FloatArray) -> FloatArray:
+    """Mean of one bar; nan without returns."""
+    if returns.shape[-1] == 0:
+        return np.full(returns.shape[:-1], np.nan)
+    average: FloatArray = returns.mean(axis=-1)
+    return average
 
 
 def standard_deviation(returns: FloatArray) -> FloatArray:
     """Sample deviation of one bar, ddof 1; nan under two returns, exactly 0 for a constant series."""
     if returns.shape[-1] < 2:
         return np.full(returns.shape[:-1], np.nan)
-    deviation: FloatArray = np.where(is_constant(returns), 0.0, returns.std(axis=-1, ddof=1))
-    return deviation
+    centred = returns - mean(returns)[..., np.newaxis]
+    return np.where(is_constant(returns), 0.0, _root_of_squares(centred, returns.shape[-1] - 1))
+
+
+def downside_deviation(returns: FloatArray) -> FloatArray:
+    """√(mean(min(r, 0)²)) of one bar, all days in the mean, target 0; nan under two returns."""
+    if returns.shape[-1] < 2:
+        return np.full(returns.shape[:-1], np.nan)
+    return _root_of_squares(np.minimum(returns, 0), returns.shape[-1])
+
+
+def _root_of_squares(values: FloatArray, count: int) -> FloatArray:
+    root: FloatArray = np.sqrt(np.vecdot(values, values) / count)
+    return root
 
 
 def cumulative_return(equity: FloatArray) -> FloatArray:
@@ -72,9 +95,7 @@ def sharpe_ratio(returns: FloatArray, *, periods_per_year: int, risk_free: float
     Source: Sharpe (1994). Agrees with empyrical's `sharpe_ratio` and quantstats' `sharpe` where defined. For
     a constant series other than zeros empyrical's is infinite and quantstats' too or, by rounding, some 1e16.
     """
-    deviation = standard_deviation(returns)
-    excess = returns.mean(axis=-1) - risk_free if returns.shape[-1] else np.full(returns.shape[:-1], np.nan)
-    return _ratio(excess, deviation) * math.sqrt(periods_per_year)
+    return _ratio(mean(returns) - risk_free, standard_deviation(returns)) * math.sqrt(periods_per_year)
 
 
 def published_sharpe_ratio(returns: FloatArray, *, periods_per_year: int) -> FloatArray:
@@ -97,7 +118,7 @@ def max_drawdown(path: FloatArray) -> FloatArray:
     Args:
         path: (…, n) equity, positive.
     """
-    worst: FloatArray = (1 - path / np.maximum.accumulate(path, axis=-1)).max(axis=-1)
+    worst: FloatArray = 1 - (path / np.maximum.accumulate(path, axis=-1)).min(axis=-1)
     return worst
 
 
@@ -107,10 +128,7 @@ def sortino_ratio(returns: FloatArray, *, periods_per_year: int) -> FloatArray:
     Source: Sortino and Price (1994). Agrees with quantstats' `sortino` and, where there is a losing day, with
     empyrical's `sortino_ratio`, which is infinite without one.
     """
-    if returns.shape[-1] < 2:
-        return np.full(returns.shape[:-1], np.nan)
-    downside = np.sqrt((np.minimum(returns, 0) ** 2).mean(axis=-1))
-    return _ratio(returns.mean(axis=-1), downside) * math.sqrt(periods_per_year)
+    return _ratio(mean(returns), downside_deviation(returns)) * math.sqrt(periods_per_year)
 
 
 def calmar_ratio(equity: FloatArray, *, periods_per_year: int) -> FloatArray:
@@ -121,12 +139,15 @@ def calmar_ratio(equity: FloatArray, *, periods_per_year: int) -> FloatArray:
     Source: Young (1991), over the whole window instead of 36 months. Agrees with empyrical's `calmar_ratio`
     and, where there is a drawdown, with quantstats' `calmar`, which divides by zero without one.
     """
-    bars = equity.shape[-1] - 1
-    if bars < 1:
+    if equity.shape[-1] < 2:
         return np.full(equity.shape[:-1], np.nan)
+    each_year = periods_per_year / (equity.shape[-1] - 1)
+    return _calmar(cumulative_return(equity), max_drawdown(equity), each_year=each_year)
+
+
+def _calmar(total: FloatArray, fall: FloatArray, *, each_year: float) -> FloatArray:
     with np.errstate(over="ignore"):
-        yearly = (1 + cumulative_return(equity)) ** (periods_per_year / bars) - 1
-        ratio = _ratio(yearly, max_drawdown(equity))
+        ratio = _ratio((1 + total) ** each_year - 1, fall)
     finite: FloatArray = np.where(np.isinf(ratio), np.nan, ratio)
     return finite
 
@@ -150,9 +171,13 @@ def cvar_95(returns: FloatArray) -> FloatArray:
     bars = returns.shape[-1]
     if bars == 0:
         return np.full(returns.shape[:-1], np.nan)
-    tail = -(-bars // 20)  # in whole numbers; (1 - 0.95) · m is above 1 for m = 20
+    tail = _tail(bars)
     worst: FloatArray = np.partition(returns, tail - 1, axis=-1)[..., :tail].mean(axis=-1)
     return worst
+
+
+def _tail(bars: int) -> int:
+    return -(-bars // 20)  # in whole numbers; (1 - 0.95) · m is above 1 for m = 20
 
 
 def turnover(traded: FloatArray, equity: FloatArray, *, periods_per_year: int) -> FloatArray:
@@ -194,3 +219,59 @@ def cost_paid(cost: FloatArray) -> FloatArray:
     """Σ cost of all fills, in units of the initial equity."""
     total: FloatArray = cost.sum(axis=-1)
     return total
+
+
+MANY = 100
+"""Series from which on steps over all of them, bar by bar, are quicker than a walk along each: four steps of
+half a microsecond against 20 ns an element."""
+
+
+def figures(returns: FloatArray, *, periods_per_year: int) -> dict[str, FloatArray]:
+    """Every metric that simple returns alone have, by its name in the catalogue, of all series together.
+
+    The functions of these names give the same but for rounding. Here each thing that several of them read is
+    computed once, and in one piece of memory, since many series do not fit into a cache twice.
+
+    Args:
+        returns: (…, m), m at least 2.
+        periods_per_year: P.
+
+    Returns:
+        (…,) each.
+    """
+    bars, root = returns.shape[-1], math.sqrt(periods_per_year)
+    room = np.sort(returns, axis=-1)
+    constant = _is_rounding(room[..., 0], room[..., -1])
+    worst: FloatArray = room[..., : _tail(bars)].mean(axis=-1)
+    average = mean(returns)
+    np.subtract(returns, average[..., np.newaxis], out=room)
+    deviation = np.where(constant, 0.0, _root_of_squares(room, bars - 1))
+    np.minimum(returns, 0, out=room)
+    downside = _root_of_squares(room, bars)
+    total, fall = _end_and_fall(np.add(returns, 1, out=room))
+    return {
+        "cumulative_return": total,
+        "sharpe_ratio": _ratio(average, deviation) * root,
+        "annualized_volatility": deviation * root,
+        "max_drawdown": fall,
+        "sortino_ratio": _ratio(average, downside) * root,
+        "calmar_ratio": _calmar(total, fall, each_year=periods_per_year / bars),
+        "cvar_95": worst,
+    }
+
+
+def _end_and_fall(growth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """`cumulative_return` and `max_drawdown` of the path from 1 that grows by these factors; (…,) both."""
+    bars = np.moveaxis(growth, -1, 0)
+    if bars[0].size < MANY:
+        start = np.ones((*growth.shape[:-1], 1))
+        path: FloatArray = np.concatenate([start, np.cumprod(growth, axis=-1)], axis=-1)
+        return cumulative_return(path), max_drawdown(path)
+    equity, high, left = np.ones((3, *bars.shape[1:]))
+    share = np.empty(bars.shape[1:])
+    for bar in bars:
+        np.multiply(equity, bar, out=equity)
+        np.maximum(high, equity, out=high)
+        np.divide(equity, high, out=share)
+        np.minimum(left, share, out=left)
+    return equity - 1, 1 - left

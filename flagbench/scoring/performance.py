@@ -104,5 +104,6 @@ def investorbench_performance(
 
 
 def compounded(returns: FloatArray) -> FloatArray:
-    """1 and the running product Π(1 + r): (n,) from (m,)."""
-    return np.concatenate([[1.0], np.cumprod(1 + returns)])
+    """1 and the running product Π(1 + r): (…, n) from (…, m)."""
+    start = np.ones((*returns.shape[:-1], 1))
+    return np.concatenate([start, np.cumprod(1 + returns, axis=-1)], axis=-1)

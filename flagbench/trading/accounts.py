@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from flagbench.errors import AgentError
 from flagbench.market.price_file import FloatArray
@@ -57,6 +58,8 @@ class Accounts:
         )
         self._history = np.zeros((accounts, HISTORY_LENGTH, 3))
         self._history[:, :, 0] = -1
+        self._grown = np.ones(accounts)
+        """(N,) equity at the last close passed, in units of the initial one."""
 
     @property
     def is_over(self) -> bool:
@@ -79,38 +82,52 @@ class Accounts:
         self.portfolio, fills = self.portfolio.trade(actions, price=price, cost=self._cost)
         self.t += 1
         equity = self.equity
+        self._grown = equity / self._initial
         reward = self._meter.mark(equity)
         is_long = self.portfolio.is_long
         # Filled at the close, a new position is held from the next bar on.
-        exposed = was_long | is_long if self._holds_before_close else was_long
-        self._history = np.roll(self._history, -1, axis=1)
-        self._history[:, -1] = np.column_stack([actions, reward, equity / self._initial])
+        exposed = was_long | is_long if self._holds_before_close else was_long.copy()
+        self._remember(actions, reward)
         return BarMarks(
-            equity, reward, fills.traded, fills.cost, fills.filled, fills.redundant, exposed, is_long
+            equity, reward, fills.traded, fills.cost, fills.filled, fills.redundant, exposed, is_long.copy()
         )
+
+    def _remember(self, actions: IntArray, reward: FloatArray) -> None:
+        # All rows move on by one decision in a single copy. What a row takes over from the next one lands in
+        # its newest entry, which is then written.
+        flat = self._history.reshape(-1)
+        flat[:-3] = flat[3:]
+        newest = self._history[:, -1]
+        newest[:, 0] = actions
+        newest[:, 1] = reward
+        newest[:, 2] = self._grown
 
     def masks(self) -> BoolArray:
         """(N, 3) which actions would change or keep the position: not SELL when flat, not BUY when long."""
         long = self.portfolio.is_long
-        masks = np.ones((len(long), 3), dtype=np.bool_)
+        masks = np.empty((len(long), 3), dtype=np.bool_)
         masks[:, Action.SELL] = long
-        masks[:, Action.BUY] = ~long
+        masks[:, Action.HOLD] = True
+        np.logical_not(long, out=masks[:, Action.BUY])
         return masks
 
-    def account(self) -> FloatArray:
+    def account(self, dtype: type[np.floating] = np.float64) -> npt.NDArray[np.floating]:
         """(N, 6) position 0 or 1, cash, equity, t, mean and deviation of daily profit and loss so far.
 
         Money is in units of the initial equity.
         """
-        portfolio, initial = self.portfolio, self._initial
-        t = np.full(len(portfolio.cash), float(self.t))
-        position = portfolio.is_long.astype(np.float64)
-        columns = [position, portfolio.cash / initial, self.equity / initial, t]
-        return np.column_stack([*columns, self._meter.mean, self._meter.deviation])
+        account = np.empty((len(self._grown), 6), dtype)
+        account[:, 0] = self.portfolio.is_long
+        account[:, 1] = self.portfolio.cash / self._initial
+        account[:, 2] = self._grown
+        account[:, 3] = self.t
+        account[:, 4] = self._meter.mean
+        account[:, 5] = self._meter.deviation
+        return account
 
-    def history(self) -> FloatArray:
+    def history(self, dtype: type[np.floating] = np.float64) -> npt.NDArray[np.floating]:
         """(N, 10, 3) action, reward and equity after it, oldest first; action −1 where there was none."""
-        return self._history.copy()
+        return self._history.astype(dtype)
 
 
 def _tape(prices: WindowPrices) -> tuple[Callable[[int], float], Callable[[], float]]:

@@ -105,6 +105,8 @@ def window_tape(
             prices.first_bar,
         )
 
+    views: list[BarView] = []  # what one episode has seen, the next need not make anew
+
     def begin(count: int) -> Episode:
         seen = -1
 
@@ -113,7 +115,9 @@ def window_tape(
             if t != seen + 1:
                 raise AgentError(f"bar {t} was looked at out of turn, after bar {seen}")
             seen = t
-            return bar_view(known, prices.first_bar + t, lookback=protocol.lookback)
+            if t == len(views):
+                views.append(bar_view(known, prices.first_bar + t, lookback=protocol.lookback))
+            return views[t]
 
         return Episode(Accounts(prices, protocol, accounts=count), look)
 

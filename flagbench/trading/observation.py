@@ -97,21 +97,37 @@ class BarView(NamedTuple):
 def bar_view(market: Market, index: int, *, lookback: int) -> BarView:
     """What the market shows after the close of bar `index`, and nothing later."""
     window = market.adjusted_bars[index + 1 - lookback : index + 1].astype(np.float32)
-    np.nan_to_num(window, copy=False)
+    window[np.isnan(window)] = 0
     return BarView(window, str(market.dates[index]), market.text_of(index))
+
+
+class Books(NamedTuple):
+    """The part of an observation that is each account's own, of all N; as `Observation` has it of one."""
+
+    mask: npt.NDArray[np.int8]  # (N, 3)
+    account: Float32Array  # (N, 6)
+    history: Float32Array  # (N, 10, 3)
+
+
+def books_of(accounts: Accounts) -> Books:
+    """What all accounts show of themselves, in arrays of their own."""
+    return Books(
+        accounts.masks().view(np.int8),
+        accounts.account(np.float32),
+        accounts.history(np.float32),
+    )
 
 
 def observe(view: BarView, accounts: Accounts) -> list[Observation]:
     """One observation an account."""
-    masks, books, history = accounts.masks(), accounts.account(), accounts.history()
     return [
         Observation(
             window=view.window.copy(),
             date=view.date,
             text=view.text,
-            mask=mask.astype(np.int8),
-            account=book.astype(np.float32),
-            history=past.astype(np.float32),
+            mask=mask,
+            account=account,
+            history=history,
         )
-        for mask, book, past in zip(masks, books, history, strict=True)
+        for mask, account, history in zip(*books_of(accounts), strict=True)
     ]

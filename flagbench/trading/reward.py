@@ -41,31 +41,32 @@ class RewardMeter:
         self.days = 0
         self.mean = np.zeros(accounts)
         """(N,) mean daily profit and loss so far, in units of the initial equity."""
-
-    @property
-    def deviation(self) -> FloatArray:
+        self.deviation = np.zeros(accounts)
         """(N,) sample deviation (ddof 1) of daily profit and loss so far, 0 before the second day."""
-        if self.days < 2:
-            return np.zeros_like(self.mean)
-        deviation: FloatArray = np.sqrt(self._squares / (self.days - 1))
-        return deviation
 
     def mark(self, equity: FloatArray) -> FloatArray:
         """Take the next close's equity, (N,) in currency, and give the bar's rewards, (N,)."""
         pnl = (equity - self._equity) / self._initial_equity
-        log_return = np.log(equity / self._equity)
-        self._equity = equity.copy()  # the caller hands its array on
+        before, self._equity = self._equity, equity.copy()  # the caller hands its array on
         # Welford's update: one pass, no difference of large sums.
         self.days += 1
         shift = pnl - self.mean
-        self.mean = self.mean + shift / self.days
-        self._squares = self._squares + shift * (pnl - self.mean)
-        before, self._sharpe = self._sharpe, self._running_sharpe()
-        delta = self._sharpe - before
-        rewards: dict[str, FloatArray] = {"sharpe_delta": delta, "log_return": log_return, "pnl": pnl}
-        return rewards[self._kind] * self._scale
+        self.mean += shift / self.days
+        shift *= pnl - self.mean
+        self._squares += shift
+        if self.days > 1:
+            self.deviation = np.sqrt(self._squares / (self.days - 1))
+        rewards: FloatArray
+        if self._kind == "pnl":
+            rewards = pnl
+        elif self._kind == "log_return":
+            rewards = np.log(equity / before)
+        else:
+            rewards = self._sharpe_change()
+        return rewards * self._scale
 
-    def _running_sharpe(self) -> FloatArray:
-        deviation = self.deviation
-        defined = (deviation > 0) & (self.days >= self._min_observations)
-        return np.divide(self.mean, deviation, out=np.zeros_like(self.mean), where=defined)
+    def _sharpe_change(self) -> FloatArray:
+        before, self._sharpe = self._sharpe, np.zeros(len(self.mean))
+        if self.days >= self._min_observations:
+            np.divide(self.mean, self.deviation, out=self._sharpe, where=self.deviation > 0)
+        return self._sharpe - before

@@ -13,7 +13,7 @@ from flagbench.market.market import Market
 from flagbench.market.period import Period
 from flagbench.market.price_file import FloatArray
 from flagbench.trading.environment import Episode, named_window, window_tape
-from flagbench.trading.observation import Observation, observation_space
+from flagbench.trading.observation import Observation, books_of, observation_space
 from flagbench.trading.portfolio import BoolArray, IntArray
 from flagbench.trading.protocol import Protocol
 
@@ -73,7 +73,7 @@ class VectorTradingEnv(VectorEnv[Batch, IntArray, npt.NDArray[Any]]):
     ) -> tuple[Batch, dict[str, Any]]:
         """Begin all episodes again; there is no chance in the environment, so seeds change nothing."""
         self._episode = self._open(self.num_envs)
-        return stack(self._episode.observe()), {}
+        return _observed(self._episode), {}
 
     def step(self, actions: IntArray) -> tuple[Batch, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
         """Advance all accounts by one bar.
@@ -89,19 +89,37 @@ class VectorTradingEnv(VectorEnv[Batch, IntArray, npt.NDArray[Any]]):
         if episode is None:
             raise ConfigError("`step` was called outside an episode", hint="call `reset` first")
         chosen = np.asarray(actions)
-        if chosen.shape != (self.num_envs,) or not np.isin(chosen, (0, 1, 2)).all():
+        if chosen.shape != (self.num_envs,) or not _are_actions(chosen):
             raise ConfigError(
                 f"{chosen!r} is no set of {self.num_envs} actions", hint="0 sell, 1 hold, 2 buy"
             )
         marks = episode.accounts.advance(chosen)
-        observations = episode.observe()
-        over = np.full(self.num_envs, episode.accounts.is_over)
+        observations = _observed(episode)
+        over = np.zeros(self.num_envs, np.bool_)
         info: dict[str, Any] = {"equity": marks.equity, "redundant": marks.redundant}
         if episode.accounts.is_over:
-            info |= {"final_obs": _objects(observations), "_final_obs": over.copy()}
+            over[:] = True
+            info |= {"final_obs": _objects(unstack(observations)), "_final_obs": over.copy()}
             self._episode = self._open(self.num_envs)
-            observations = self._episode.observe()
-        return stack(observations), marks.reward, np.zeros(self.num_envs, np.bool_), over, info
+            observations = _observed(self._episode)
+        return observations, marks.reward, np.zeros(self.num_envs, np.bool_), over, info
+
+
+def _are_actions(numbers: npt.NDArray[Any]) -> bool:
+    if numbers.dtype.kind in "iu":
+        return bool(np.logical_and.reduce(numbers.astype(np.uint64) <= 2))  # below 0 becomes very large
+    return bool(np.isin(numbers, (0, 1, 2)).all())
+
+
+def _observed(episode: Episode) -> Batch:
+    """What `stack` makes of `episode.observe()`, without N observations in between; once a bar."""
+    view, count = episode.look(episode.accounts.t), len(episode.accounts.portfolio.cash)
+    return {
+        "window": view.window[np.newaxis].repeat(count, axis=0),
+        "date": (view.date,) * count,
+        "text": (view.text,) * count,
+        **books_of(episode.accounts)._asdict(),
+    }
 
 
 def stack(observations: list[Observation]) -> Batch:
@@ -115,9 +133,10 @@ def stack(observations: list[Observation]) -> Batch:
 
 def unstack(batch: Batch) -> list[Observation]:
     """A batch as single observations."""
+    columns = (batch[key] for key in Observation.__annotations__)
     return [
-        Observation(**{key: values[index] for key, values in batch.items()})  # type: ignore[typeddict-item]
-        for index in range(len(batch["date"]))
+        {"window": window, "date": date, "text": text, "mask": mask, "account": account, "history": history}
+        for window, date, text, mask, account, history in zip(*columns, strict=True)
     ]
 
 

@@ -52,8 +52,9 @@ def test_sums_over_blocks_go_around_the_circle() -> None:
     assert block_sums(np.array([[1.0, 2.0], [3.0, 5.0]]), 1).tolist() == [[1, 2], [3, 5]]
 
 
-def test_means_over_the_blocks_of_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    features = np.random.default_rng(1).normal(size=(12, 3))
+@pytest.mark.parametrize("columns", [3, 9])  # looked up, counted
+def test_means_over_the_blocks_of_resamples(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(1).normal(size=(12, columns))
     starts = np.random.default_rng(2).integers(0, 12, (50, 4))
     expected = features[starts].mean(axis=1)
     for cells in (bootstrap.CELLS, 36):  # all at once, three resamples at a time

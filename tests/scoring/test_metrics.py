@@ -213,3 +213,20 @@ def test_an_all_losing_series_has_every_figure() -> None:
     for name, compute in OF_RETURNS.items():
         assert np.isfinite(compute(LOSING)), name
     assert OF_RETURNS["hit_rate"](LOSING) == 0
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (4, 30)])  # the last are enough to go bar by bar
+def test_all_figures_at_once_are_those_of_the_functions(shape: tuple[int, ...]) -> None:
+    many = np.random.default_rng(5).normal(0.001, 0.02, size=(*shape, 47))
+    if shape:
+        many[0] = 0.0  # no variation, no losing bar, no drawdown
+    found = metrics.figures(many, periods_per_year=252)
+    assert len(found) == 7
+    for name, figure in found.items():
+        assert figure.shape == shape
+        np.testing.assert_allclose(figure, OF_RETURNS[name](many), rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+def test_all_figures_at_once_leave_the_returns_as_they_were() -> None:
+    metrics.figures(RETURNS, periods_per_year=252)
+    assert RETURNS.tolist() == [0.10, -0.05, 0.02, -0.03]
