@@ -14,6 +14,8 @@ from flagbench.learning.backbone import load_backbone
 
 AGAINST = "the same trainer with a plain transformers forward of every token with logits"
 TOKENS = 256
+LONG_LOOKBACK = 60
+"""Bars; their closes fill a prompt of 512 tokens."""
 
 
 @cache
@@ -44,32 +46,34 @@ def contest(workload: Workload) -> Contest:
     return Contest(ours.run, theirs.run, lambda: agree(ours, theirs))
 
 
-def large(full: bool, *, layers: int, num_envs: int, **ppo: Any) -> Contest:
-    """135M shape at 256 tokens, or a small random model; every bar is met once an iteration, twice in all."""
+def large(full: bool, *, layers: int, num_envs: int, tokens: int = 256, **ppo: Any) -> Contest:
+    """135M shape, or a small random model; with one environment every bar is met twice."""
     bars = (8 if num_envs == 1 else 4) if full else 3
     num_steps = bars - 1  # decisions of a pass through the window
+    passes = 2 if full and num_envs == 1 else 1
     return contest(
         Workload(
             bars=bars,
-            env_steps=2 * num_steps * num_envs if full else num_steps * num_envs,
+            env_steps=passes * num_steps * num_envs,
             num_envs=num_envs,
             params={
                 "backbone": f"random:{shape_135m().name}" if full else "random",
                 "trainable_layers": layers if full else 2,
                 "prompt": "news",
-                "max_prompt_tokens": TOKENS,
+                "max_prompt_tokens": tokens,
                 "ppo": {"num_steps": num_steps, "minibatch_size": 8 * num_envs, **ppo},
             },
+            lookback=None if tokens == TOKENS else LONG_LOOKBACK,
         )
     )
 
 
 def embedded(full: bool) -> Contest:
-    """The default backbone and hyper-parameters, two iterations of eight environments."""
+    """The default backbone and hyper-parameters, an iteration of eight environments."""
     return contest(
         Workload(
             bars=250 if full else 12,
-            env_steps=640 if full else 32,
+            env_steps=320 if full else 32,
             num_envs=8,
             params={"prompt": "news", "ppo": {} if full else {"num_steps": 4}},
         )
@@ -84,6 +88,7 @@ ROWS = (
         2.8,
         lambda full: large(full, layers=6, num_envs=1),
         rounds=3,
+        warm_up=False,
     ),
     Row(
         "flag-135m-15",
@@ -92,6 +97,7 @@ ROWS = (
         1.5,
         lambda full: large(full, layers=15, num_envs=1),
         rounds=3,
+        warm_up=False,
     ),
     Row(
         "flag-135m-8-envs",
@@ -100,6 +106,16 @@ ROWS = (
         8.0,
         lambda full: large(full, layers=6, num_envs=8, shuffle="bars"),
         rounds=3,
+        warm_up=False,
+    ),
+    Row(
+        "flag-135m-8-envs-512",
+        "FLAG training, 8 environments, 135M shape, T = 512, top 6 layers, minibatches by bars",
+        AGAINST,
+        8.0,
+        lambda full: large(full, layers=6, num_envs=8, tokens=512, shuffle="bars"),
+        rounds=2,
+        warm_up=False,
     ),
     Row(
         "flag-embedded",

@@ -35,6 +35,9 @@ class Row(NamedTuple):
     """How often each is called for one time, where a call takes less than a hundredth of a second."""
     threads: int = 1
     """Threads of torch."""
+    warm_up: bool = True
+    """Whether both are called once before anything is timed; not where that takes minutes, since the comparison
+    of results has run them before."""
 
 
 class Spent(NamedTuple):
@@ -53,15 +56,16 @@ def spent(act: Callable[[], object], calls: int) -> Spent:
     return Spent((time.perf_counter() - wall) / calls, (time.process_time() - processor) / calls)
 
 
-def interleaved(contest: Contest, *, rounds: int, calls: int) -> dict[str, Any]:
+def interleaved(contest: Contest, *, rounds: int, calls: int, warm_up: bool = True) -> dict[str, Any]:
     """Times of both in turn; every second round begins with the other one.
 
     Returns:
         `ours` and `theirs` (seconds of wall and processor time of every round) and `ratios` (theirs by ours,
         of wall time and of processor time).
     """
-    contest.ours()  # first calls compile, allocate and fill caches
-    contest.theirs()
+    if warm_up:
+        contest.ours()  # first calls compile, allocate and fill caches
+        contest.theirs()
     ours: list[Spent] = []
     theirs: list[Spent] = []
     for turn in range(rounds):

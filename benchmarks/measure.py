@@ -12,28 +12,42 @@ from typing import Any
 
 from benchmarks.interleaving import Row, interleaved
 
-MODULES = (
-    "benchmarks.flag_training",
-    "benchmarks.matrix_rate",
-    "benchmarks.rollout_step",
-    "benchmarks.environments",
-    "benchmarks.q_learning",
-    "benchmarks.scores",
-    "benchmarks.knowledge",
-)
-"""Each has a tuple `ROWS`."""
+MODULES = {
+    "flag_training": (
+        "flag-135m-6",
+        "flag-135m-15",
+        "flag-135m-8-envs",
+        "flag-135m-8-envs-512",
+        "flag-embedded",
+    ),
+    "matrix_rate": ("flag-135m-floor",),
+    "rollout_step": ("flag-overhead",),
+    "environments": ("vector-environment",),
+    "q_learning": ("dqn",),
+    "scores": ("all-metrics", "sharpe-bootstrap-150", "sharpe-bootstrap-2500"),
+    "knowledge": ("knowledge-long", "knowledge-short"),
+}
+"""Each has a tuple `ROWS` of these slugs; only the one that is asked for is loaded."""
 
 
-def all_rows() -> dict[str, Row]:
-    """Every row by its slug, in the table's order."""
-    return {row.slug: row for name in MODULES for row in importlib.import_module(name).ROWS}
+def row_of(slug: str) -> Row:
+    """The row of a slug."""
+    (module,) = (name for name, slugs in MODULES.items() if slug in slugs)
+    rows: tuple[Row, ...] = importlib.import_module(f"benchmarks.{module}").ROWS
+    return next(row for row in rows if row.slug == slug)
+
+
+def described() -> dict[str, Any]:
+    """Every row by its slug, in the table's order, as plain values."""
+    rows = [row_of(slug) for slugs in MODULES.values() for slug in slugs]
+    return {row.slug: {"loop": row.loop, "against": row.against, "at_least": row.at_least} for row in rows}
 
 
 def measured(row: Row, *, full: bool, rounds: int) -> dict[str, Any]:
     """Both ways checked against each other, then timed in turn."""
     contest = row.prepare(full)
     agreement = contest.agree()
-    times = interleaved(contest, rounds=rounds, calls=row.calls if full else 1)
+    times = interleaved(contest, rounds=rounds, calls=row.calls if full else 1, warm_up=row.warm_up)
     return {"agreement": agreement, **times}
 
 
@@ -52,11 +66,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="default: the row's own; 1 without --full")
     parser.add_argument("--alone", choices=["ours", "theirs"], help="print the peak of memory of one way")
     arguments = parser.parse_args()
-    rows = all_rows()
     if arguments.slug is None:
-        print(json.dumps({slug: row._replace(prepare=None)._asdict() for slug, row in rows.items()}))  # type: ignore[arg-type]
+        print(json.dumps(described()))
         return
-    row = rows[arguments.slug]
+    row = row_of(arguments.slug)
     import torch
 
     torch.set_num_threads(row.threads)

@@ -61,11 +61,15 @@ class Workload(NamedTuple):
     num_envs: int
     params: dict[str, Any]
     """Of the agent."""
+    lookback: int | None = None
+    """Bars that a prompt shows; the protocol's own unless given."""
 
     def make_envs(self) -> MakeEnvs:
         """Environments over a replica of TSLA with news, which this project draws."""
         market = make_replica(load_asset("TSLA"), ReplicaSpec(signal=0.9, train=self.bars, test=4))
         protocol = load_protocol("standard")
+        if self.lookback is not None:
+            protocol = protocol.model_copy(update={"lookback": self.lookback})
         train = market.asset.windows.train
         return training_envs(market.until(train), protocol, train)
 

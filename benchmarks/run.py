@@ -21,6 +21,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.measure import MODULES  # noqa: E402  # found from the root, whatever the working directory
+
 PACKAGES = (
     "torch",
     "transformers",
@@ -130,26 +134,24 @@ def main() -> int:
         "--table", type=Path, metavar="FILE", help="print the table of such a file and do nothing else"
     )
     arguments = parser.parse_args()
-    rows = measure()
-    if rows is None:
-        return 1
     if arguments.table:
-        print(table(rows, json.loads(arguments.table.read_text(encoding="utf-8"))))
+        print(table(measure(), json.loads(arguments.table.read_text(encoding="utf-8"))))
         return 0
     if arguments.quick == arguments.full:
         parser.error("choose --quick or --full")
-    if unknown := set(arguments.only or ()) - set(rows):
-        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
-    return measure_all(rows, arguments)
+    slugs = [slug for several in MODULES.values() for slug in several]
+    if unknown := set(arguments.only or ()) - set(slugs):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(slugs)}")
+    return measure_all(arguments.only or slugs, arguments)
 
 
-def measure_all(rows: dict[str, Any], arguments: argparse.Namespace) -> int:
+def measure_all(slugs: list[str], arguments: argparse.Namespace) -> int:
     """Every row that was asked for; what was measured is written after each."""
     results: dict[str, Any] = {}
     if arguments.out and arguments.out.exists():
         results = json.loads(arguments.out.read_text(encoding="utf-8"))
     failed = []
-    for slug in arguments.only or rows:
+    for slug in slugs:
         result = measured(slug, full=arguments.full)
         if result is None:
             failed.append(slug)
@@ -160,7 +162,7 @@ def measure_all(rows: dict[str, Any], arguments: argparse.Namespace) -> int:
         if arguments.out:
             arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if arguments.full:
-        print(table(rows, results))
+        print(table(measure(), results))
     return 1 if failed else 0
 
 
