@@ -36,8 +36,8 @@ class Row(NamedTuple):
     threads: int = 1
     """Threads of torch."""
     warm_up: bool = True
-    """Whether both are called once before anything is timed; not where that takes minutes, since the comparison
-    of results has run them before."""
+    """Whether both are called once before anything is timed; not where that takes minutes, since the
+    comparison of results has run them before."""
 
 
 class Spent(NamedTuple):
