@@ -62,12 +62,13 @@ def _text(arguments: argparse.Namespace) -> str:
     from flagbench.reports.comparison_terminal import comparison_terminal
 
     paths = [Path(run) for run in arguments.runs]
-    comparison = compare(paths, data=arguments.data, primary=arguments.primary)
+    is_paper = arguments.layout == "paper"
+    comparison = compare(paths, data=arguments.data, primary=arguments.primary, audited=is_paper)
     if arguments.format == "json":
         return comparison_json(comparison)
     if arguments.format == "csv":
         return comparison_csv(comparison)
-    tables = paper_tables(comparison) if arguments.layout == "paper" else comparison_tables(comparison)
+    tables = paper_tables(comparison) if is_paper else comparison_tables(comparison)
     if arguments.format == "latex":
         return comparison_latex(tables)  # a float stands alone, with all its caption
     tables = said_once(tables)

@@ -24,6 +24,7 @@ from flagbench.comparison.finding import SeedRun, find_seeds
 from flagbench.comparison.intervals import published_factor, returns_of, spread
 from flagbench.comparison.joint_tests import joint_tests
 from flagbench.comparison.markets import Markets
+from flagbench.comparison.printed import audit_printed
 from flagbench.comparison.replaying import replay_seed
 from flagbench.comparison.summarising import Row, rows_of, summarise
 from flagbench.comparison.trials import Ledgers
@@ -38,7 +39,12 @@ class _Asset(NamedTuple):
 
 
 def compare(
-    paths: Sequence[Path], *, data: str | None = None, primary: Primary = PRIMARY, resamples: int = RESAMPLES
+    paths: Sequence[Path],
+    *,
+    data: str | None = None,
+    primary: Primary = PRIMARY,
+    resamples: int = RESAMPLES,
+    audited: bool = False,
 ) -> Comparison:
     """Compare runs.
 
@@ -47,6 +53,7 @@ def compare(
         data: a data folder instead of the one that the records name.
         primary: metric of the primary endpoint.
         resamples: of every bootstrap.
+        audited: whether rows that papers printed for these assets are audited on their markets.
 
     Raises:
         RecordError: there is no run, or a record is not what market, protocol and actions come to.
@@ -70,6 +77,10 @@ def compare(
     )
     order = {endpoint.label: place for place, endpoint in enumerate(endpoints)}
     results = [_asset_result(asset, ledgers, order, resamples) for asset in assets]
+    if audited:
+        markets_of = [asset.block.any_part.market for asset in assets]
+        pairs = zip(results, markets_of, strict=True)
+        results = [replace(result, audits=audit_printed(market)) for result, market in pairs]
     adjusted, tests = _adjusted(results)
     setups = [run.record.setup for run in runs if run.record.setup is not None]
     return Comparison(

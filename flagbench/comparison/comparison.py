@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from flagbench.audit.finding import Finding
 from flagbench.market.period import Period
 from flagbench.trading.protocol import Protocol
 
@@ -227,6 +228,7 @@ class AssetResult:
         spa_p_value: that no agent's mean daily return is above buy-and-hold's; nan where there is no test.
         spa_reason: why there is none, or empty.
         notes: what weakens the figures of this asset.
+        audits: of the rows that papers printed for it; None where nobody asked for them.
     """
 
     label: str
@@ -244,6 +246,7 @@ class AssetResult:
     spa_p_value: float
     spa_reason: str
     notes: tuple[str, ...]
+    audits: tuple[Finding, ...] | None = None
 
     @property
     def smallest_detectable(self) -> tuple[float, float]:

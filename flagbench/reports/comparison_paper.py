@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from flagbench.audit.explanation import sentences
 from flagbench.comparison.comparison import AgentResult, AssetResult, Comparison
 from flagbench.comparison.printed import PrintedRow, PrintedRows, printed_rows
 from flagbench.reports.comparison_caption import asset_caption
@@ -28,7 +29,7 @@ def _table(comparison: Comparison, asset: AssetResult) -> PrintedTable:
         header=list(HEADER),
         rows=[_ours(agent) for agent in asset.agents if agent.ranked],
         below=below,
-        notes=[*asset.notes, *_remarks(printed)],
+        notes=[*asset.notes, *_remarks(asset, printed)],
     )
 
 
@@ -65,7 +66,15 @@ def _basis(comparison: Comparison, printed: list[tuple[PrintedRows, PrintedRow]]
         yield f"{row.agent}, as printed, convention: {row.convention}."
 
 
-def _remarks(printed: list[tuple[PrintedRows, PrintedRow]]) -> Iterator[str]:
+def _remarks(asset: AssetResult, printed: list[tuple[PrintedRows, PrintedRow]]) -> Iterator[str]:
     for _, row in printed:
         if row.remark:
             yield f"{row.agent}, as printed: {' '.join(row.remark.split())}"
+    if not printed or asset.audits is None:
+        return
+    if not asset.audits:
+        yield "The printed rows were not audited: the runs' prices do not cover their window."
+    for finding in asset.audits:
+        flags = f" ({', '.join(finding.flags)})" if finding.flags else ""
+        found = f"{finding.claim.name}, as printed, audit: {finding.verdict}{flags}."
+        yield " ".join([found, *sentences(finding)])

@@ -9,9 +9,12 @@ from datetime import date
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from flagbench.audit.auditing import audit_claim
+from flagbench.audit.claim import make_claim
 from flagbench.comparison.comparison import (
     AgentResult,
     AssetResult,
@@ -41,6 +44,9 @@ from flagbench.reports.comparison_tables import (
 )
 from flagbench.reports.comparison_terminal import comparison_terminal
 from flagbench.trading.protocol import load_protocol
+
+if TYPE_CHECKING:
+    from tests.conftest import MarketFactory
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comparison.txt"
 NAN = math.nan
@@ -419,6 +425,19 @@ def test_the_papers_layout_has_printed_rows_below_ours_and_says_what_they_are(co
     assert "150 closes" in caption
     assert "compare runs under protocol paper" in caption
     assert any("always being long" in note for note in table.notes)
+
+
+def test_the_audit_of_printed_rows_stands_below_them(
+    comparison: Comparison, synthetic_market: "MarketFactory"
+) -> None:
+    texts = {"cr": "10.00", "sr": "1.5", "av": "99.0", "mdd": "5"}
+    claim = make_claim(texts, asset="HON", name="FLAG-Trader")
+    finding = audit_claim(synthetic_market([100.0, 101.0, 100.0, 102.0] * 10), claim)
+    (asset,) = comparison.assets
+    (table,) = paper_tables(replace(comparison, assets=(replace(asset, audits=(finding,)),)))
+    assert table.notes[-1].startswith("FLAG-Trader, as printed, audit: unreachable. No path")
+    (table,) = paper_tables(replace(comparison, assets=(replace(asset, audits=()),)))
+    assert table.notes[-1].startswith("The printed rows were not audited")
 
 
 def test_printed_rows_never_stand_beside_a_replica(comparison: Comparison) -> None:
