@@ -101,7 +101,7 @@ def sharpe_difference(pairs: Sequence[Pairs], *, resamples: int = RESAMPLES) -> 
     value, variance, reach, p_values = interquartile_mean(values), 0.0, 0.0, []
     groups = _groups(pairs)
     for group in groups:
-        weigh = _weigh(group, values)
+        weigh = _weigh(group, values) if len(groups) == 1 else _held_weights(group, values)
         if _is_nothing(group, weigh):
             continue
         estimate, error, deviations = _bootstrap(group, weigh, resamples=resamples)
@@ -199,6 +199,21 @@ def _weigh(group: _Group, values: FloatArray) -> Weigh:
         every[..., group.cells] = (own - held @ group.owner.T) * group.units
         weights = interquartile_weights(every)[..., group.cells] * group.units
         return np.concatenate([weights, -weights @ group.owner], axis=-1)
+
+    return weigh
+
+
+def _held_weights(group: _Group, values: FloatArray) -> Weigh:
+    """The weights of a group's rows in the whole series, whatever a resample says.
+
+    A resample of one asset's days alone often takes all its seeds out of the middle half, and then varies
+    with nothing: over many groups of days too many resamples would be of no use.
+    """
+    weights = interquartile_weights(values)[group.cells] * group.units
+    whole = np.concatenate([weights, -weights @ group.owner])
+
+    def weigh(ratios: FloatArray) -> FloatArray:
+        return np.where(np.isnan(ratios), 0.0, whole)
 
     return weigh
 
