@@ -45,7 +45,7 @@ def page(title: str, sections: Sequence[Section], *, lead: str = "") -> str:
         style=Markup(STYLESHEET),  # noqa: S704 a constant
         lead=paragraph(lead) if lead else "",
         links=links,
-        main=_join(_section(section, rank=2) for section in sections),
+        main=_join(section_html(section, rank=2) for section in sections),
         policy=POLICY,
         version=__version__,
     )
@@ -82,10 +82,11 @@ _PAGE = Markup("""<!doctype html>
 """)
 
 
-def _section(section: Section, *, rank: int) -> Markup:
+def section_html(section: Section, *, rank: int = 2) -> Markup:
+    """A section with all that stands below its heading, which is of that rank."""
     heading = f"h{min(rank, 6)}"
     inner = _join(
-        _section(part, rank=rank + 1) if isinstance(part, Section) else part for part in section.content
+        section_html(part, rank=rank + 1) if isinstance(part, Section) else part for part in section.content
     )
     return Markup(
         '<section id="{key}" aria-labelledby="{key}-title">\n'

@@ -1,5 +1,7 @@
 """The style sheet of a page: light and dark, for phones, desktops and paper."""
 
+from collections.abc import Mapping
+
 from flagbench.reports.figure_files import FONTS
 from flagbench.reports.figure_style import DARK, LINE, MUTED
 
@@ -65,7 +67,7 @@ th,td{padding-left:.5rem;padding-right:.5rem}
 @media print{nav,.skip{display:none}.table{overflow:visible}figure,tr{break-inside:avoid}}
 """
 
-_LIGHT = {
+LIGHT_PAGE: Mapping[str, str] = {
     "paper": "#ffffff",
     "ink": "#1b1f24",
     "muted": MUTED,
@@ -75,7 +77,7 @@ _LIGHT = {
     "link": "#00588a",
     "accent": "#d98e04",
 }
-_DARK = {
+DARK_PAGE: Mapping[str, str] = {
     "paper": DARK["#ffffff"],
     "ink": DARK["#000000"],
     "muted": DARK[MUTED],
@@ -87,12 +89,13 @@ _DARK = {
 }
 
 
-def _variables(colours: dict[str, str]) -> str:
+def variables(colours: Mapping[str, str]) -> str:
+    """Declarations of the colours, each under its name."""
     return "".join(f"--{name}:{colour};" for name, colour in colours.items())
 
 
 STYLESHEET = (
-    f":root{{color-scheme:light dark;{_variables(_LIGHT)}}}"
-    f"@media (prefers-color-scheme:dark){{:root{{{_variables(_DARK)}}}}}" + _RULES.replace("FONTS", FONTS)
+    f":root{{color-scheme:light dark;{variables(LIGHT_PAGE)}}}"
+    f"@media (prefers-color-scheme:dark){{:root{{{variables(DARK_PAGE)}}}}}" + _RULES.replace("FONTS", FONTS)
 )
 """Colours first, each under a name, then the rules that use the names."""
