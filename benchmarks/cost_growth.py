@@ -26,8 +26,8 @@ from flagbench.flag.agent import FlagAgent
 
 STEPS = 3
 PANELS: dict[str, tuple[int, ...]] = {
-    "environments": (1, 2, 4, 8, 16),
-    "tokens of a prompt": (192, 256, 384, 512),
+    "environments": (1, 2, 4, 8),
+    "tokens of a prompt": (224, 256, 320, 384),
     "trained layers": (1, 3, 6, 10, 15, 30),
 }
 WAYS = {"flagbench": FlagAgent, "plain forward": PlainFlag}

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from flagbench.cli.audit import add_audit
 from flagbench.cli.check_agent import add_check_agent
 from flagbench.cli.check_leaks import add_check_leaks
 from flagbench.cli.compare import add_compare
+from flagbench.cli.leaderboard import add_leaderboard
 from flagbench.cli.new import add_new
 from flagbench.cli.report import add_report
+from flagbench.cli.submit import add_submit
 from flagbench.cli.suite import add_suite
 from flagbench.errors import FlagbenchError
 from flagbench.version import __version__
@@ -70,9 +73,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_backbone(commands.add_parser("backbone", help="make the embedded backbone from nothing"))
     add_check_agent(commands.add_parser("check-agent", help="test an agent on a small drawn market"))
     add_check_leaks(commands.add_parser("check-leaks", help="test whether an agent sees the future"))
+    add_audit(commands.add_parser("audit", help="ask what could have given printed results"))
     add_new(commands.add_parser("new", help="write a file to begin with: an agent, asset or protocol"))
     add_compare(commands.add_parser("compare", help="compare runs: intervals, tests, what may share a table"))
     add_report(commands.add_parser("report", help="write runs as one HTML page with figures and tables"))
+    add_submit(commands.add_parser("submit", help="submit runs to the leaderboard: prepare, check, hand in"))
+    add_leaderboard(commands.add_parser("leaderboard", help="build the board, and train a submission again"))
     add_suite(commands.add_parser("suite", help="run many agents on many assets, as far as not done yet"))
     show = commands.add_parser("show", help="print a run again, from its files alone")
     show.add_argument(

@@ -1,0 +1,1 @@
+"""Submissions to the leaderboard: prepared from runs, validated and recomputed by whoever reads them."""
