@@ -14,15 +14,18 @@ samples at once. FLAG as it is and the straightforward way are measured in turn.
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.flag_training import shape_135m
-from benchmarks.plain_flag import PlainFlag, Training, Workload
-from flagbench.flag.agent import FlagAgent
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.flag_training import shape_135m  # noqa: E402  # found from the root, wherever it is started
+from benchmarks.plain_flag import PlainFlag, Training, Workload  # noqa: E402
+from flagbench.flag.agent import FlagAgent  # noqa: E402
 
 STEPS = 3
 PANELS: dict[str, tuple[int, ...]] = {

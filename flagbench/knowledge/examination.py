@@ -57,7 +57,7 @@ class Examination:
             "suite": self._suite,
             "batch_size": before.batch_size,
             "dtype": before.dtype,
-            **({"separately": "; ".join(reasons)} if reasons else {}),
+            "separately": "; ".join(reasons) or None,
             "model_sha256": {"before": before.model_sha256, "after": after.model_sha256},
             "before": before.summary()["tasks"],
             "after": after.summary()["tasks"],
