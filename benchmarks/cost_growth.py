@@ -23,9 +23,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.flag_training import shape_135m  # noqa: E402  # found from the root, wherever it is started
-from benchmarks.plain_flag import PlainFlag, Training, Workload  # noqa: E402
-from flagbench.flag.agent import FlagAgent  # noqa: E402
+from benchmarks.flag_training import shape_135m  # found from the root, wherever it is started
+from benchmarks.plain_flag import PlainFlag, Training, Workload
+from flagbench.flag.agent import FlagAgent
 
 STEPS = 3
 PANELS: dict[str, tuple[int, ...]] = {
