@@ -53,7 +53,10 @@ def place_of(panel: str, value: int) -> Place:
 
 
 def seconds_per_step(place: Place, *, small: bool, rounds: int) -> dict[str, float]:
-    """Processor seconds of one environment step in both ways, medians over rounds in turn."""
+    """Processor seconds of one environment step in both ways, medians over rounds in turn.
+
+    A first round is not counted: it touches every page of memory for the first time.
+    """
     layers = min(place.layers, 4) if small else place.layers
     params: dict[str, Any] = {
         "backbone": "random" if small else f"random:{shape_135m().name}",
@@ -72,11 +75,12 @@ def seconds_per_step(place: Place, *, small: bool, rounds: int) -> dict[str, flo
     )
     trainings = {name: Training(make(**params), workload) for name, make in WAYS.items()}
     times: dict[str, list[float]] = {name: [] for name in WAYS}
-    for _ in range(rounds):
+    for turn in range(rounds + 1):
         for name, training in trainings.items():
             begun = time.process_time()
             training.run()
-            times[name].append((time.process_time() - begun) / workload.env_steps)
+            if turn > 0:
+                times[name].append((time.process_time() - begun) / workload.env_steps)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -94,9 +98,12 @@ def drawn(points: dict[str, dict[str, dict[str, float]]], out: Path) -> None:
         for name, marker in zip(WAYS, "os", strict=True):
             axis.plot(places, [values[str(value)][name] for value in places], marker=marker, label=name)
         axis.set_xlabel(panel)
-        axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("seconds of one thread\nfor an environment step")
+    axes[0].set_ylim(
+        0,
+        1.05 * max(time for values in points.values() for ways in values.values() for time in ways.values()),
+    )
     axes[0].legend(frameon=False)
     figure.savefig(out, metadata={"Date": None} if out.suffix == ".svg" else None)
     plt.close(figure)

@@ -118,7 +118,14 @@ def table(rows: dict[str, Any], results: dict[str, Any]) -> str:
     ]
     lines = [f"| {' | '.join(head)} |", "|---|---|---|---|---|---|---|---|---|"]
     lines += [line(row, results[slug]) for slug, row in rows.items() if slug in results]
-    return "\n".join(lines)
+    places = [results[slug]["where"] for slug in rows if "where" in results.get(slug, {})]
+    return "\n".join([*lines, "", *dict.fromkeys(map(sentence, places))]).rstrip()
+
+
+def sentence(place: dict[str, Any]) -> str:
+    """Machine, versions and commit in words."""
+    packages = ", ".join(f"{name} {number}" for name, number in place["packages"].items())
+    return f"Measured on {place['machine']}, Python {place['python']}, {packages}, commit {place['commit']}."
 
 
 def main() -> int:
