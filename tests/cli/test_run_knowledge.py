@@ -215,6 +215,7 @@ def test_the_json_of_a_run_holds_its_knowledge(asked_run: "Ran", flagbench: "Com
         "before",
         "after",
         "retention",
+        "separately",
     }
     assert (knowledge["suite"], knowledge["batch_size"], knowledge["dtype"]) == (
         "toy_addition",
