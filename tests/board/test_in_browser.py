@@ -210,7 +210,9 @@ def test_two_entries_side_by_side_from_the_address(visit: "Visitor", small_board
     first, second = page.get_by_label("First"), page.get_by_label("Second")
     assert first.input_value().startswith("below__")
     second.select_option(label=next(t for t in second.locator("option").all_inner_texts() if "above" in t))
-    page.wait_for_function("document.querySelector('[role=status]').textContent.includes('and above')")
+    from playwright.sync_api import expect
+
+    expect(page.locator("[role=status]")).to_contain_text("and above")
     row = page.locator("table.pair").first.locator("tbody tr").first.locator("td").all_inner_texts()
     one, other = (float(text.split("\n")[0].replace("−", "-")) for text in row[:2])
     assert float(row[2].replace("−", "-")) == pytest.approx(one - other, abs=0.011)
@@ -224,7 +226,9 @@ def test_another_track_offers_its_own_entries(visit: "Visitor", small_board: "Sm
     drawn(seen.page, ".curves svg")
     assert seen.page.get_by_label("First").locator("option").count() == 8
     seen.page.get_by_label("Track").select_option("other")
-    seen.page.wait_for_function("document.querySelectorAll('.curves svg').length === 1")
+    from playwright.sync_api import expect
+
+    expect(seen.page.locator(".curves svg")).to_have_count(1)
     assert seen.page.get_by_label("First").locator("option").count() == 1
     assert seen.said == []
 
