@@ -87,13 +87,19 @@ class NumericVecEnv(VecEnv):
         """The same of each."""
         return [getattr(self._envs, attr_name)] * self.num_envs
 
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """DQN never does."""
-        raise NotImplementedError
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:  # noqa: ARG002
+        """Set it on ours, which all accounts share."""
+        setattr(self._envs, attr_name, value)
 
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
-        """DQN never does."""
-        raise NotImplementedError
+    def env_method(
+        self,
+        method_name: str,
+        *args: Any,
+        indices: Any = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> list[Any]:
+        """Call it on ours once; all accounts get the same answer."""
+        return [getattr(self._envs, method_name)(*args, **kwargs)] * self.num_envs
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:  # noqa: ARG002
         """None is."""

@@ -24,9 +24,16 @@ class ByteTokenizer:
         """The bytes of a text under `input_ids`."""
         return {"input_ids": list(text.encode())}
 
-    def apply_chat_template(self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool) -> Any:
-        """Never asked for, since there is no template."""
-        raise NotImplementedError
+    def apply_chat_template(
+        self,
+        conversation: Any,
+        *,
+        tokenize: bool,
+        add_generation_prompt: bool,  # noqa: ARG002
+    ) -> Any:
+        """The conversation's contents one after the other: without a template nothing stands around them."""
+        text = "".join(turn["content"] for turn in conversation)
+        return list(text.encode()) if tokenize else text
 
 
 def prompt_text(tokens: Sequence[int]) -> str:

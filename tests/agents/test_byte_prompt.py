@@ -31,3 +31,12 @@ def test_text_that_is_too_long_is_cut_and_a_cut_letter_left_out(observation: "Ob
         assert set(line.removeprefix("news: ")) == {"ä"}
         assert len(text.encode()) <= limit
         assert writer.counts.text_cut == 1
+
+
+def test_a_conversation_has_nothing_around_its_turns() -> None:
+    tokenizer = ByteTokenizer()
+    turns = [{"role": "user", "content": "één "}, {"role": "assistant", "content": "2"}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert text == "één 2"
+    tokens = tokenizer.apply_chat_template(turns, tokenize=True, add_generation_prompt=False)
+    assert tokens == tokenizer(text, add_special_tokens=False)["input_ids"]

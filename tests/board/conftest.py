@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
+from benchmarks.drawn_results import Kind
+from benchmarks.drawn_submissions import write_entry
 from flagbench.board.site import build_board, write_board
 
 ROOT = Path(__file__).parents[2]
@@ -51,12 +53,6 @@ BODY = f"""# {EVIL}
 """
 
 
-@pytest.fixture(scope="session")
-def made_boards() -> ModuleType:
-    """`benchmarks/board.py`, which makes boards of generated submissions."""
-    return module_at(ROOT / "benchmarks" / "board.py", "made_boards")
-
-
 class SmallBoard(NamedTuple):
     """A board with two tracks, and its site."""
 
@@ -65,10 +61,10 @@ class SmallBoard(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def small_board(made_boards: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> SmallBoard:
+def small_board(tmp_path_factory: pytest.TempPathFactory) -> SmallBoard:
     """Agents to either side of buy-and-hold, one that never trades, the oracle, three that are not ranked."""
     folder = tmp_path_factory.mktemp("board")
-    kind = made_boards.Kind
+    kind = Kind
     kinds = [
         kind("above", "momentum", has_backbone=False, status="reproduced", skill=0.2),
         kind("below", "flag", status="reproduced", skill=-0.0, days_long=0.2, pretraining="inside"),
@@ -80,9 +76,9 @@ def small_board(made_boards: ModuleType, tmp_path_factory: pytest.TempPathFactor
         kind("strange", "x.py:Agent", description=EVIL, authors=(EVIL, LONG, "מחברת"), body=BODY),
     ]
     for number, each in enumerate(kinds):
-        made_boards.write_entry(folder, each, number=number, assets=("TSLA", "BTC"))
+        write_entry(folder, each, number=number, assets=("TSLA", "BTC"))
     for number, each in enumerate(kinds[:1]):
-        made_boards.write_entry(folder, each, track="other", number=number, assets=("TSLA",))
+        write_entry(folder, each, track="other", number=number, assets=("TSLA",))
     write_board(build_board(folder, resamples=200), folder / "site")
     return SmallBoard(folder, folder / "site")
 

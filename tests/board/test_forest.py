@@ -1,9 +1,10 @@
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.drawn_results import Kind
+from benchmarks.drawn_submissions import write_entry
 from flagbench.board.entry import Entry, read_entry
 from flagbench.board.forest import Scale, scale_of
 from flagbench.board.heat_map import CUTS, heat
@@ -25,10 +26,8 @@ def with_ends(entry: Entry, value: float, reach: float) -> Entry:
     return replace(entry, results=entry.results.model_copy(update={"endpoint": endpoint}))
 
 
-def test_one_wild_interval_does_not_squeeze_the_others(made_boards: ModuleType, tmp_path: Path) -> None:
-    entry = read_entry(
-        made_boards.write_entry(tmp_path, made_boards.Kind("a", "flag"), assets=("TSLA",))
-    ).entry
+def test_one_wild_interval_does_not_squeeze_the_others(tmp_path: Path) -> None:
+    entry = read_entry(write_entry(tmp_path, Kind("a", "flag"), assets=("TSLA",))).entry
     calm = [with_ends(entry, 0.1 * number, 0.5) for number in range(-4, 5)]
     scale = scale_of([*calm, with_ends(entry, 0.0, 1000.0)])
     assert -4 < scale.low < -0.9

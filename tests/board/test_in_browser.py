@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.drawn_submissions import draw_levels, make_board
 from flagbench.board.site import build_board, write_board
 
 if TYPE_CHECKING:
@@ -315,11 +315,9 @@ def test_every_link_of_the_board_leads_to_a_file(visit: "Visitor", small_board: 
         page.close()
 
 
-def test_of_many_entries_the_first_hundred_are_laid_out(
-    visit: "Visitor", made_boards: ModuleType, tmp_path: Path
-) -> None:
-    folders = made_boards.make_board(tmp_path, 120, assets=("TSLA",))
-    made_boards.draw_levels(tmp_path, folders)
+def test_of_many_entries_the_first_hundred_are_laid_out(visit: "Visitor", tmp_path: Path) -> None:
+    folders = make_board(tmp_path, 120, assets=("TSLA",))
+    draw_levels(tmp_path, folders)
     write_board(build_board(tmp_path), tmp_path / "site")
     page = visit(tmp_path / "site" / "replica.html").page
     assert page.locator("#entries tr[data-row]:visible").count() == 101  # and buy-and-hold

@@ -1,17 +1,18 @@
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from benchmarks.drawn_results import Kind
+from benchmarks.drawn_submissions import write_entry
 from flagbench.board.refreshing import refresh_results, stale_results
 from flagbench.errors import RecordError
 from flagbench.submissions.layout import results_path
 
 
 @pytest.fixture
-def submission(made_boards: ModuleType, tmp_path: Path) -> Path:
+def submission(tmp_path: Path) -> Path:
     """Drawn, so that its results are up to date and it would pass no validation."""
-    folder: Path = made_boards.write_entry(tmp_path, made_boards.Kind("one", "flag"), assets=("TSLA",))
+    folder: Path = write_entry(tmp_path, Kind("one", "flag"), assets=("TSLA",))
     return folder
 
 

@@ -2,11 +2,12 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.drawn_results import Kind
+from benchmarks.drawn_submissions import draw_levels, make_board, write_entry
 from flagbench.board.entry import read_entry
 from flagbench.board.site import LISTING, Board, build_board, stale_files, write_board
 from flagbench.board.track import read_track
@@ -20,11 +21,11 @@ FEW = 50
 
 
 @pytest.fixture
-def board(made_boards: ModuleType, tmp_path: Path) -> Path:
+def board(tmp_path: Path) -> Path:
     """Two entries on one asset."""
     for number, name in enumerate(("one", "two")):
-        kind = made_boards.Kind(name, name, status="reproduced", skill=0.1 * number)
-        made_boards.write_entry(tmp_path, kind, number=number, assets=("TSLA",))
+        kind = Kind(name, name, status="reproduced", skill=0.1 * number)
+        write_entry(tmp_path, kind, number=number, assets=("TSLA",))
     return tmp_path
 
 
@@ -152,21 +153,19 @@ def test_a_name_that_is_no_name_is_escaped_too(board: Path) -> None:
         assert "<script>x" not in html
 
 
-def test_a_board_of_forty_would_be_small(board: Path, made_boards: ModuleType) -> None:
+def test_a_board_of_forty_would_be_small(board: Path) -> None:
     """One entry on nine assets with five seeds; forty of them have 5 MB."""
     whole = board / "whole"
-    folders = made_boards.make_board(whole, 5)
-    made_boards.draw_levels(whole, folders)
+    folders = make_board(whole, 5)
+    draw_levels(whole, folders)
     built: Board = build_board(whole)
     own = {name: len(text.encode()) for name, text in built.site.items() if "__" in name}
     assert sum(own.values()) / len(folders) < 5_000_000 / 40
 
 
 @pytest.mark.parametrize(("track", "name"), [("replica", "a b__2026-11-01"), ("index", "x"), ("<i>", "x")])
-def test_a_folder_whose_name_no_page_can_have_is_refused(
-    made_boards: ModuleType, tmp_path: Path, track: str, name: str
-) -> None:
-    folder = made_boards.write_entry(tmp_path, made_boards.Kind("one", "flag"), assets=("TSLA",))
+def test_a_folder_whose_name_no_page_can_have_is_refused(tmp_path: Path, track: str, name: str) -> None:
+    folder = write_entry(tmp_path, Kind("one", "flag"), assets=("TSLA",))
     (tmp_path / "submissions" / track).mkdir(exist_ok=True)
     folder.rename(tmp_path / "submissions" / track / name)
     with pytest.raises(RecordError, match="cannot be the name of a track or a submission"):

@@ -1,19 +1,20 @@
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from benchmarks.drawn_results import Kind
+from benchmarks.drawn_submissions import write_entry
 from flagbench.board.entry import Entry, middle, read_entry
 from flagbench.board.joint import Joint, Level
 from flagbench.board.standing import Reference, Standing, by_endpoint, verdict
 
 
 @pytest.fixture(scope="module")
-def entry(made_boards: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Entry:
-    kind = made_boards.Kind("flag", "flag", status="reproduced")
-    folder = made_boards.write_entry(tmp_path_factory.mktemp("board"), kind, assets=("TSLA",))
+def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
+    kind = Kind("flag", "flag", status="reproduced")
+    folder = write_entry(tmp_path_factory.mktemp("board"), kind, assets=("TSLA",))
     return read_entry(folder).entry
 
 
@@ -112,9 +113,9 @@ def test_one_undefined_value_leaves_the_mean_undefined() -> None:
     assert middle([]) is None
 
 
-def test_the_series_of_an_entry_are_those_of_its_results(made_boards: ModuleType, tmp_path: Path) -> None:
-    kind = made_boards.Kind("flag", "flag")
-    folder = made_boards.write_entry(tmp_path, kind, assets=("TSLA", "BTC"))
+def test_the_series_of_an_entry_are_those_of_its_results(tmp_path: Path) -> None:
+    kind = Kind("flag", "flag")
+    folder = write_entry(tmp_path, kind, assets=("TSLA", "BTC"))
     from flagbench.submissions.layout import results_path
     from flagbench.submissions.results import read_results
 

@@ -5,34 +5,22 @@ import os
 import signal
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from urllib.request import urlopen
 
 import pytest
 
+from benchmarks.drawn_submissions import draw_levels, make_board
 from flagbench.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def made_boards() -> ModuleType:
-    spec = spec_from_file_location("made_boards_for_the_command", ROOT / "benchmarks" / "board.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def board(made_boards: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A board in the folder that the commands are started in."""
-    folders = made_boards.make_board(tmp_path / "leaderboard", 4, assets=("TSLA",))
-    made_boards.draw_levels(tmp_path / "leaderboard", folders)
+    folders = make_board(tmp_path / "leaderboard", 4, assets=("TSLA",))
+    draw_levels(tmp_path / "leaderboard", folders)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "leaderboard"
 

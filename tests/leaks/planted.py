@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,12 @@ class ReadsCopy(Momentum):
         return order(next_rises(self.closes, observation["date"]))
 
 
-class FindsMarket(Momentum):
+class FindsMarket(Momentum, ABC):
     """What the next three share: a market somewhere in the process."""
 
+    @abstractmethod
     def markets(self) -> Iterator[Market]:
-        raise NotImplementedError
+        """Every market that is found."""
 
     closes: Mapping[str, float] = {}
 

@@ -1,13 +1,5 @@
-import csv
-import json
-import math
-import re
-import shutil
-import subprocess
 from dataclasses import replace
 from datetime import date
-from html.parser import HTMLParser
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,21 +8,11 @@ import pytest
 from flagbench.audit.auditing import audit_claim
 from flagbench.audit.claim import make_claim
 from flagbench.comparison.comparison import (
-    AgentResult,
-    AssetResult,
     Comparison,
-    CostPoint,
-    Endpoint,
-    KnowledgeChange,
-    PairedResult,
     Spread,
 )
 from flagbench.market.period import Period
 from flagbench.registry import load_metrics
-from flagbench.reports.comparison_data import HEADER, comparison_csv, comparison_json
-from flagbench.reports.comparison_html import comparison_html
-from flagbench.reports.comparison_latex import comparison_latex, escaped
-from flagbench.reports.comparison_markdown import comparison_markdown
 from flagbench.reports.comparison_paper import paper_tables
 from flagbench.reports.comparison_tables import (
     Cell,
@@ -42,124 +24,17 @@ from flagbench.reports.comparison_tables import (
     seeds_text,
     spread_text,
 )
-from flagbench.reports.comparison_terminal import comparison_terminal
-from flagbench.trading.protocol import load_protocol
+from tests.reports.comparisons import NAN, example, one
 
 if TYPE_CHECKING:
     from tests.conftest import MarketFactory
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comparison.txt"
-NAN = math.nan
-
-
-def one(value: float) -> Spread:
-    return Spread(values=(value,), iqm=value)
-
-
-def agent(label: str, **changes: object) -> AgentResult:
-    """An agent of two seeds with round figures."""
-    metrics = {name: Spread(values=(0.25, 0.5), iqm=0.375) for name in load_metrics()}
-    metrics["sharpe_ratio"] = Spread(values=(1.0, 2.0), iqm=1.5, low=-0.5, high=3.5)
-    metrics["cumulative_return"] = Spread(values=(0.1, 0.2), iqm=0.15, low=-0.2, high=0.5)
-    whole = AgentResult(
-        label=label,
-        ranked=True,
-        is_reference=False,
-        seeds=(0, 1),
-        metrics=metrics,
-        psr=Spread(values=(0.9, 0.95), iqm=0.925),
-        dsr=Spread(values=(0.7, 0.8), iqm=0.75),
-        paired=PairedResult(
-            difference=1.0, low=-1.0, high=3.0, p_value=0.0004, holm=0.0008, smallest_detectable=2.8
-        ),
-        in_confidence_set=True,
-        collapsed={"buy-and-hold": 1},
-        unparsed=0.125,
-        knowledge=KnowledgeChange(suite="basics", before=one(0.5), after=one(0.25)),
-        costs=tuple(
-            CostPoint(
-                cost_bps=cost,
-                cumulative_return=Spread(values=(0.1, 0.2), iqm=0.15 - cost / 1000),
-                sharpe_ratio=Spread(values=(1.0, 2.0), iqm=1.5),
-                sharpe_standard_error=1.25,
-            )
-            for cost in (0.0, 10.0)
-        ),
-        records=("a" * 64, "b" * 64),
-    )
-    return replace(whole, **changes)  # type: ignore[arg-type]
-
-
-def flat() -> AgentResult:
-    """An agent of one seed that never traded."""
-    undefined = Spread(values=(NAN,), iqm=NAN, reasons=("never held a position",))
-    plain = agent("always_flat & <co> 100 % #1 $x$ ^~\\{}")
-    return replace(
-        plain,
-        seeds=(3,),
-        metrics={**{name: one(0.0) for name in load_metrics()}, "sharpe_ratio": undefined},
-        psr=undefined,
-        dsr=undefined,
-        paired=PairedResult(
-            difference=NAN,
-            low=NAN,
-            high=NAN,
-            p_value=NAN,
-            holm=NAN,
-            smallest_detectable=NAN,
-            reason="no ratio",
-        ),
-        in_confidence_set=False,
-        collapsed={"always-flat": 1},
-        knowledge=None,
-        costs=tuple(replace(point, sharpe_ratio=undefined) for point in plain.costs),
-    )
 
 
 @pytest.fixture
 def comparison() -> Comparison:
-    """Buy-and-hold, a learner, who never trades, and an oracle, on one asset."""
-    held = agent(
-        "buy-and-hold",
-        is_reference=True,
-        seeds=(),
-        paired=None,
-        collapsed={"buy-and-hold": 2},
-        knowledge=None,
-    )
-    oracle = agent("oracle", ranked=False, paired=None, in_confidence_set=None, collapsed={})
-    asset = AssetResult(
-        label="HON",
-        asset_id="HON",
-        name="Honeywell",
-        kind="market",
-        market_sha256="0123456789abcdef" * 4,
-        train=Period(date(2020, 7, 1), date(2020, 9, 30)),
-        tests=(Period(date(2020, 10, 1), date(2021, 5, 6)),),
-        bars=150,
-        fill="next_open",
-        periods_per_year=252,
-        agents=(held, agent("flag"), flat(), oracle),
-        trials=7,
-        spa_p_value=0.25,
-        spa_reason="",
-        notes=("flag: the days are worth only 7.5 blocks: its intervals are rough",),
-    )
-    difference = Spread(values=(0.5, 1.5), iqm=1.0, low=-1.0, high=3.0)
-    endpoints = (
-        Endpoint(label="flag", ranked=True, difference=difference, assets=1),
-        Endpoint(label="oracle", ranked=False, difference=difference, assets=1),
-    )
-    return Comparison(
-        protocol=load_protocol("standard"),
-        setup={"env_steps": 6400, "num_envs": 8},
-        primary="sharpe_ratio",
-        endpoints=endpoints,
-        assets=(asset,),
-        resamples=5000,
-        tests=1,
-        notes=("a note",),
-    )
+    return example()
 
 
 def table_of(comparison: Comparison, title: str) -> PrintedTable:
@@ -267,148 +142,6 @@ def test_a_sentence_is_said_once_where_tables_are_read_in_a_row(comparison: Comp
     said = [text for table in said_once(comparison_tables(comparison)) for text in table.caption]
     assert len(said) == len(set(said))
     assert set(said) == {text for table in comparison_tables(comparison) for text in table.caption}
-
-
-def test_the_terminal_shows_what_was_agreed(comparison: Comparison) -> None:
-    shown = comparison_terminal(said_once(comparison_tables(comparison)), styled=False)
-    plain = "\n".join(line.rstrip() for line in shown.splitlines()) + "\n"
-    assert plain == GOLDEN.read_text(encoding="utf-8")
-
-
-def test_bold_is_marked_where_it_cannot_be_seen(comparison: Comparison) -> None:
-    tables = comparison_tables(comparison)
-    assert "\x1b[1m15.00 [-20.00, 50.00] *" in comparison_terminal(tables, styled=True)
-    plain = comparison_terminal(tables, styled=False)
-    assert "\x1b" not in plain
-    assert plain.count("15.00 [-20.00, 50.00] *") == 2
-
-
-def test_markdown_has_a_line_a_row_and_escapes_what_it_would_read(comparison: Comparison) -> None:
-    text = comparison_markdown(comparison_tables(comparison))
-    assert "| flag | 0-1 | **15.00 \\[-20.00, 50.00\\]** |" in text
-    assert "always\\_flat & \\<co\\> 100 % \\#1" in text
-    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        bars = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
-        assert len(bars) == 1
-
-
-class Tags(HTMLParser):
-    """Counts tags and refuses any that is not closed in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.open.append(tag)
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def test_html_is_whole_escaped_and_names_its_headings(comparison: Comparison) -> None:
-    text = comparison_html(comparison)
-    tags = Tags()
-    tags.feed(text)
-    assert tags.open == []
-    assert {attributes.get("scope") for tag, attributes in tags.seen if tag == "th"} == {"row", "col"}
-    names = [tag for tag, _ in tags.seen]
-    assert names.count("table") == names.count("caption") == 6
-    assert names.count("strong") == 2
-    assert "&lt;co&gt;" in text
-    assert "<co>" not in text
-
-
-@pytest.mark.parametrize(
-    ("text", "latex"),
-    [
-        ("a_b 5 % & #1", r"a\_b 5 \% \& \#1"),
-        (r"\{x}$^~", r"\textbackslash{}\{x\}\$\textasciicircum{}\textasciitilde{}"),
-        ("-1.5 [-2, 3]", "$-$1.5 {[}$-$2, 3{]}"),
-        ("buy-and-hold 0-4 2020-10-01", "buy-and-hold 0-4 2020-10-01"),
-        ("1 … 2 → 3 ± 4 × 5 < 6 –", r"1 \ldots{} 2 $\to$ 3 $\pm$ 4 $\times$ 5 $<$ 6 --"),
-    ],
-)
-def test_latex_escapes_what_it_would_read(text: str, latex: str) -> None:
-    assert escaped(text) == latex
-
-
-def test_latex_has_whole_tables_with_booktabs(comparison: Comparison) -> None:
-    text = comparison_latex([*comparison_tables(comparison), *paper_tables(comparison)])
-    assert text.isascii()
-    for name in ("table", "tabular"):
-        assert text.count(f"\\begin{{{name}}}") == text.count(f"\\end{{{name}}}") == 7
-    bare = re.sub(r"\\[{}]", "", text)
-    depth = 0
-    for letter in bare:
-        depth += {"{": 1, "}": -1}.get(letter, 0)
-        assert depth >= 0
-    assert depth == 0
-    for table in re.findall(r"\\begin\{tabular\}\{(.*?)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
-        columns, body = table
-        rows = [line for line in body.splitlines() if line.endswith(r"\\")]
-        assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
-        for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
-            assert rule in body
-    assert r"\textbf{15.00 {[}$-$20.00, 50.00{]}}" in text
-
-
-@pytest.mark.slow
-def test_latex_compiles(comparison: Comparison, tmp_path: Path) -> None:
-    program = next(
-        (name for name in ("pdflatex", "lualatex", "xelatex", "tectonic") if shutil.which(name)), None
-    )
-    if program is None:
-        pytest.skip("no LaTeX is installed: neither pdflatex, lualatex, xelatex nor tectonic was found")
-    body = comparison_latex([*comparison_tables(comparison), *paper_tables(comparison)])
-    source = "\n".join(
-        [
-            r"\documentclass{article}",
-            r"\usepackage{booktabs}",
-            r"\usepackage{graphicx}",
-            r"\begin{document}",
-            body,
-            r"\end{document}",
-        ]
-    )
-    (tmp_path / "tables.tex").write_text(source, encoding="utf-8")
-    options = [] if program == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
-    done = subprocess.run(
-        [program, *options, "tables.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "tables.pdf").stat().st_size > 0
-
-
-def test_csv_is_long_and_holds_every_figure_in_full(comparison: Comparison) -> None:
-    rows = list(csv.reader(StringIO(comparison_csv(comparison))))
-    assert tuple(rows[0]) == HEADER
-    assert {len(row) for row in rows} == {5}
-    values = {tuple(row[:4]): row[4] for row in rows[1:]}
-    assert len(values) == len(rows) - 1
-    assert values["HON", "flag", "sharpe_ratio", "iqm"] == "1.5"
-    assert values["HON", "flag", "sharpe_ratio", "seed_1"] == "2.0"
-    assert values["HON", "flag", "confidence_set", "member"] == "1"
-    assert values["HON", "flag", "sharpe_ratio_difference_to_buy_and_hold", "holm"] == "0.0008"
-    assert values["all", "flag", "sharpe_ratio_difference_to_buy_and_hold", "low"] == "-1.0"
-    name = comparison.assets[0].agents[2].label
-    assert values["HON", name, "sharpe_ratio", "iqm"] == ""
-    assert values["HON", name, "sharpe_ratio", "undefined"] == "1"
-
-
-def test_json_is_one_object_with_null_for_undefined(comparison: Comparison) -> None:
-    found = json.loads(comparison_json(comparison))
-    assert found == comparison.to_json()
-    flat_agent = found["assets"][0]["agents"][2]
-    assert flat_agent["metrics"]["sharpe_ratio"]["iqm"] is None
-    assert found["assets"][0]["smallest_detectable_difference"] == [2.8, 2.8]
 
 
 def test_the_papers_layout_has_printed_rows_below_ours_and_says_what_they_are(comparison: Comparison) -> None:

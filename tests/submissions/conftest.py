@@ -10,6 +10,7 @@ from flagbench.experiment import SilentRun, run_seed
 from flagbench.planning import RunSpec, plan
 from flagbench.submissions.preparing import prepare
 from flagbench.submissions.track import Track, load_track
+from tests.submissions.desk import Desk, EditManifest
 
 DATA = "replica:train=30,test=60"
 ASSETS = ("BTC", "TSLA")
@@ -169,3 +170,8 @@ def edit_manifest() -> Callable[[Path, Edit], None]:
         path.write_text(f'{head},\n"runs": [\n{runs}\n]\n}}\n')
 
     return edit
+
+
+@pytest.fixture
+def desk(submission: Path, edit_manifest: EditManifest, track: Track) -> Desk:
+    return Desk(submission, lambda change: edit_manifest(submission, change), track)

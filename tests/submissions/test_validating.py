@@ -1,64 +1,18 @@
 """Everything that can be wrong is found, with its file, its line, and what should stand there."""
 
-import gzip
-import json
-import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flagbench.errors import RecordError
-from flagbench.submissions.failure import Failure
 from flagbench.submissions.track import Track
 from flagbench.submissions.validating import Checked, validate
+from tests.submissions.desk import ACTIONS, TSLA_1, Desk, Edit, only
 
 if TYPE_CHECKING:
     from tests.submissions.conftest import Prepared
-
-Edit = Callable[[dict[str, Any]], object]
-EditManifest = Callable[[Path, Edit], None]
-
-ACTIONS = "actions/TSLA/seed-1.csv"
-TSLA_1 = 3
-"""Index of TSLA's seed 1 among the runs."""
-
-
-class Desk(NamedTuple):
-    """A submission that may be spoilt, and a validator."""
-
-    folder: Path
-    edit: Callable[[Edit], None]
-    track: Track
-
-    def failures(self, file: str | None = None) -> list[Failure]:
-        """All of them, or those of one file."""
-        found = validate(self.folder, track=self.track, audit=False).failures
-        return [each for each in found if file in (None, each.file)]
-
-    def set_run(self, index: int, **values: Any) -> None:
-        self.edit(lambda manifest: manifest["runs"][index].update(values))
-
-    def rewrite_actions(self, text: str, *, index: int = TSLA_1) -> None:
-        """Other actions, whose hash the manifest has."""
-        (self.folder / ACTIONS).write_text(text)
-        self.set_run(index, actions_sha256=sha256(text.encode()).hexdigest())
-
-    def line_of_run(self, index: int) -> int:
-        lines = (self.folder / "submission.json").read_text().splitlines()
-        return next(number for number, line in enumerate(lines, 1) if line.strip() == '"runs": [') + 1 + index
-
-
-@pytest.fixture
-def desk(submission: Path, edit_manifest: EditManifest, track: Track) -> Desk:
-    return Desk(submission, lambda change: edit_manifest(submission, change), track)
-
-
-def only(failures: list[Failure]) -> Failure:
-    assert len(failures) == 1, [str(each) for each in failures]
-    return failures[0]
 
 
 def test_what_was_prepared_is_valid(prepared: "Prepared", track: Track) -> None:
@@ -331,72 +285,3 @@ class TestManifest:
         renamed = desk._replace(folder=desk.folder.with_name("better__2020-01-01"))
         found = only(renamed.failures())
         assert (found.file, found.what, found.found) == (".", "name of the folder", "better__2020-01-01")
-
-
-class TestFiles:
-    def test_a_file_that_is_gone_or_not_spoken_of(self, desk: Desk) -> None:
-        (desk.folder / ACTIONS).rename(desk.folder / "actions/TSLA/seed-7.csv")
-        found = [(each.file, each.found) for each in desk.failures()]
-        assert found == [(ACTIONS, "nothing"), ("actions/TSLA/seed-7.csv", "a file")]
-
-    @pytest.mark.parametrize(
-        "name",
-        ["extra.py", ".hidden", "badge.json", "actions/TSLA/seed-01.csv", "actions/a/b/c.csv", "x.pkl"],
-    )
-    def test_a_file_of_no_known_name(self, name: str, desk: Desk) -> None:
-        (desk.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (desk.folder / name).write_text("x")
-        assert only(desk.failures()).found in ("an unknown file", "no plain file")
-
-    def test_links_and_pipes_are_not_opened(self, desk: Desk, tmp_path: Path) -> None:
-        secret = tmp_path / "secret"
-        secret.write_text("x")
-        (desk.folder / "card.md").unlink()
-        (desk.folder / "card.md").symlink_to(secret)
-        (desk.folder / ACTIONS).unlink()
-        os.mkfifo(desk.folder / ACTIONS)  # whoever opens it waits for ever
-        (desk.folder / "actions/BTC").rename(tmp_path / "BTC")
-        (desk.folder / "actions/BTC").symlink_to(tmp_path / "BTC")
-        found = {each.file: each.found for each in desk.failures()}
-        assert found["card.md"] == "nothing"
-        kinds = {each.file: each.found for each in desk.failures() if each.what == "kind of file"}
-        assert kinds == {
-            "actions/BTC": "a symbolic link",
-            ACTIONS: "no plain file",
-            "card.md": "a symbolic link",
-        }
-
-    def test_a_file_that_is_too_large_is_not_read(self, desk: Desk) -> None:
-        with (desk.folder / "submission.json").open("r+b") as stream:
-            stream.truncate(5_000_000)
-        found = only(desk.failures())
-        assert (found.file, found.what) == ("submission.json", "size")
-
-    def test_an_empty_folder_and_none(self, track: Track, tmp_path: Path) -> None:
-        assert only(list(validate(tmp_path, track=track).failures)).found == "nothing"
-        with pytest.raises(RecordError, match="is no folder"):
-            validate(tmp_path / "nowhere", track=track)
-
-    def test_a_card_that_says_something_else(self, desk: Desk) -> None:
-        path = desk.folder / "card.md"
-        path.write_text(path.read_text().replace("licence: Apache-2.0", "licence: MIT"))
-        found = {each.file: each for each in desk.failures()}
-        assert (found["card.md"].what, found["card.md"].line) == ("licence", 5)
-        assert (found["card.md"].found, found["card.md"].expected) == ("MIT", "Apache-2.0")
-        assert found["submission.json"].what == "card_sha256"
-
-
-def test_nothing_in_a_failure_can_write_to_a_terminal(
-    desk: Desk,
-) -> None:
-    desk.edit(lambda manifest: manifest.update(protocol="\x1b[31m\n" + "x" * 400))
-    text = str(only(desk.failures()))
-    assert text.isprintable()
-    assert len(text) < 400
-
-
-def test_a_gzip_beside_the_rest_is_no_knowledge(desk: Desk) -> None:
-    path = desk.folder / "knowledge" / f"{'0' * 64}.jsonl.gz"
-    path.parent.mkdir()
-    path.write_bytes(gzip.compress(json.dumps({}).encode()))
-    assert only(desk.failures()).found == "a file"
