@@ -1,11 +1,11 @@
 """What one seed came to over all test windows of a walk-forward run: `<run>/pooled/seed-<k>.json`."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
 
 from flagbench.errors import ConfigError, RecordError
+from flagbench.records.whole_file import write_whole
 from flagbench.settings import Settings, parse
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -34,13 +34,13 @@ def pooled_path(run: Path, seed: int) -> Path:
 
 
 def write_pooled(record: PooledRecord, run: Path) -> Path:
-    """Write it whole or not at all."""
+    """Write it whole or not at all.
+
+    Raises:
+        RecordError: it cannot be written.
+    """
     path = pooled_path(run, record.seed)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    text = json.dumps(record.model_dump(mode="json"), indent=2, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(record.model_dump(mode="json"), indent=2, allow_nan=False))
     return path
 
 

@@ -6,11 +6,11 @@ content that the folder has.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
 
 from flagbench.errors import ConfigError, RecordError
+from flagbench.records.whole_file import write_whole
 from flagbench.settings import Settings, parse
 from flagbench.submissions.layout import badge_path, content_sha256
 
@@ -93,12 +93,4 @@ def write_badge(badge: Badge, path: Path) -> None:
     Raises:
         RecordError: it cannot be written.
     """
-    text = json.dumps(badge.model_dump(mode="json"), indent=2, allow_nan=False)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RecordError(f"{path} cannot be written: {error.strerror}") from error
+    write_whole(path, json.dumps(badge.model_dump(mode="json"), indent=2, allow_nan=False))

@@ -6,11 +6,11 @@ same file. Shares are fractions, never percent; an undefined figure is null.
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any, Literal
 
 from flagbench.errors import ConfigError, RecordError
+from flagbench.records.whole_file import write_whole
 from flagbench.settings import Settings, parse
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -173,15 +173,9 @@ def write_results(results: Results, path: Path) -> None:
     Raises:
         RecordError: it cannot be written.
     """
-    text = json.dumps(rounded(results.model_dump(mode="json")), allow_nan=False, ensure_ascii=False)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RecordError(f"{path} cannot be written: {error.strerror}") from error
+    write_whole(
+        path, json.dumps(rounded(results.model_dump(mode="json")), allow_nan=False, ensure_ascii=False)
+    )
 
 
 def read_results(path: Path) -> Results:

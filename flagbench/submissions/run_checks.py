@@ -104,17 +104,9 @@ def check_run(
 
 def _figure_failures(manifest: Manifest, index: int, own: Play) -> list[Failure]:
     """Every figure that is claimed and not what the actions come to."""
-    return [
-        failure(
-            SUBMISSION,
-            f"runs.{index}.{name}",
-            found=found,
-            expected=expected,
-            line=manifest.lines.of("runs", index, *name.split(".")),
-        )
-        for name, (found, expected) in _figures(manifest.submission.runs[index], own).items()
-        if not _equal(found, expected)
-    ]
+    figures = _figures(manifest.submission.runs[index], own)
+    differing = {name: pair for name, pair in figures.items() if not _equal(*pair)}
+    return _differences(manifest, index, differing)
 
 
 def _audit_failures(manifest: Manifest, index: int, finding: Finding) -> list[Failure]:
@@ -133,6 +125,11 @@ def _identity_failures(manifest: Manifest, index: int, market: Market) -> list[F
         "market.sha256": (claim.market.sha256, market.sha256),
         "period": (f"{claim.period[0]}:{claim.period[1]}", str(test)),
     }
+    return _differences(manifest, index, {name: pair for name, pair in values.items() if pair[0] != pair[1]})
+
+
+def _differences(manifest: Manifest, index: int, values: Mapping[str, tuple[Any, Any]]) -> list[Failure]:
+    """Fields of a run that are not what they should be: by name, what was found and what was expected."""
     return [
         failure(
             SUBMISSION,
@@ -142,7 +139,6 @@ def _identity_failures(manifest: Manifest, index: int, market: Market) -> list[F
             line=manifest.lines.of("runs", index, *name.split(".")),
         )
         for name, (found, expected) in values.items()
-        if found != expected
     ]
 
 
