@@ -73,6 +73,12 @@ def agent_names() -> list[str]:
     return sorted(_entries("flagbench.agents"))
 
 
+def ships(agent: str) -> bool:
+    """Whether an agent of this name is flagbench's own."""
+    entry = _entries("flagbench.agents").get(agent)
+    return entry is not None and entry.dist is not None and entry.dist.name == "flagbench"
+
+
 def load_agent_class(name: str) -> type[Any]:
     """The class behind an agent's name, or behind `path/to/file.py:ClassName`.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flagbench.errors import AgentError, ConfigError, DuplicateNameError, FlagbenchError, UnknownNameError
-from flagbench.registry import agent_names, load_agent_class, load_metrics, metrics_from, task_files
+from flagbench.registry import agent_names, load_agent_class, load_metrics, metrics_from, ships, task_files
 from flagbench.scoring.performance import Performance, standard_performance
 from flagbench.trading.replay import Replay
 
@@ -52,6 +52,7 @@ def test_an_agent_of_another_package_is_found_by_its_name(install: Installer) ->
     )
     assert "stranger" in agent_names()
     assert load_agent_class("stranger").__name__ == "Stranger"
+    assert [ships(name) for name in ("flag", "stranger", "mine.py:Mine")] == [True, False, False]
 
 
 def test_an_unknown_agent_is_answered_with_the_nearest_one() -> None:

@@ -305,7 +305,7 @@ def _manifest(entry: Entry) -> Iterator[Markup]:
         ["authors", Markup("<bdi>{}</bdi>").format(", ".join(card.authors))],
         ["contact", Markup("<bdi>{}</bdi>").format(card.contact or "–")],
         ["licence of the code", card.licence],
-        ["code", link_html(card.code.url)],
+        ["code", "ships with flagbench" if card.code.url is None else link_html(card.code.url)],
         ["commit", card.code.commit],
         ["agent", agent.name],
         ["its class", agent.object],

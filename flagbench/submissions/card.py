@@ -31,7 +31,7 @@ authors: [{FILL_IN}]
 contact: null  # a URL or an address, if you want to be asked
 licence: {FILL_IN}  # of the code, such as Apache-2.0
 code:
-  url: {FILL_IN}  # https://… where the code can be read
+  url: $url  # https://… where the code can be read; null if it ships with flagbench
   commit: $commit
 $backbone
 training_data: {FILL_IN}  # what besides the track's training windows the agent was trained on, or none
@@ -145,11 +145,14 @@ def _line(content: bytes, field: str) -> int:
     return next((number for number, line in enumerate(lines, 1) if line.startswith(f"{field}:")), 1)
 
 
-def starting_card(*, name: str, backbone: str | None, commit: str | None, hardware: str | None) -> str:
+def starting_card(
+    *, name: str, ships: bool, backbone: str | None, commit: str | None, hardware: str | None
+) -> str:
     """A card to begin with: what runs know is filled in.
 
     Args:
         name: of the entry.
+        ships: whether the agent is flagbench's own.
         backbone: the language model's name; None without one.
         commit: of flagbench's own source, for an agent that ships with it.
         hardware: what the runs say.
@@ -158,6 +161,7 @@ def starting_card(*, name: str, backbone: str | None, commit: str | None, hardwa
     described = without if backbone is None else WITH_BACKBONE.substitute(name=_quoted(backbone))
     return STARTING.substitute(
         name=name,
+        url="null" if ships else FILL_IN,
         commit=commit or FILL_IN,
         backbone=described,
         hardware=_quoted(hardware) if hardware else FILL_IN,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flagbench.records.ledger import canonical_sha256
+from flagbench.registry import ships
 from flagbench.submissions.failure import MOST, Failure, failure
 from flagbench.submissions.layout import CARD, SUBMISSION, actions_file, samples_file
 from flagbench.submissions.reading import Manifest
@@ -31,6 +32,7 @@ def manifest_failures(
         *_track_failures(manifest, track),
         *_run_failures(manifest, track),
         *_knowledge_failures(manifest, track),
+        *_code_failures(manifest),
         *_file_failures(manifest.submission, files),
     ]
 
@@ -125,6 +127,15 @@ def _knowledge_failures(manifest: Manifest, track: Track) -> Iterator[Failure]:
         expected = "the language model that the runs were made with"
         line = lines.of("card", "backbone")
         yield failure(SUBMISSION, "card.backbone", found=None, expected=expected, line=line)
+
+
+def _code_failures(manifest: Manifest) -> Iterator[Failure]:
+    """Whoever judges an agent must be able to read it."""
+    submission = manifest.submission
+    if submission.card.code.url is None and not ships(submission.agent.name):
+        expected = f"where the code of `{submission.agent.name}` can be read: it does not ship with flagbench"
+        line = manifest.lines.of("card", "code", "url")
+        yield failure(SUBMISSION, "card.code.url", found=None, expected=expected, line=line)
 
 
 def _file_failures(submission: Submission, files: Sequence[str]) -> Iterator[Failure]:

@@ -13,7 +13,7 @@ from flagbench.errors import RecordError
 from flagbench.records.ledger import canonical_sha256, read_trials
 from flagbench.records.run_directory import writing
 from flagbench.records.run_record import RunRecord
-from flagbench.registry import load_metrics
+from flagbench.registry import load_metrics, ships
 from flagbench.submissions.candidates import Candidate, CandidateSet, gather
 from flagbench.submissions.card import Card, read_card, starting_card
 from flagbench.submissions.failure import shown
@@ -248,6 +248,7 @@ def begin_card(paths: Sequence[Path], path: Path) -> Path:
     backbone = record.params.get("backbone")
     text = starting_card(
         name=record.agent.rpartition("/")[2].replace(".py:", "."),
+        ships=ships(record.agent),
         backbone=None if backbone is None else str(backbone),
         commit=git.get("commit"),
         hardware=observed.get("accelerator") or record.provenance.get("machine"),

@@ -33,8 +33,10 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 class Code(Settings):
     """Where the agent's code can be read."""
 
-    url: Annotated[str, Field(pattern=r"^https://[^\s<>\"']{3,300}$")]
+    url: Annotated[str, Field(pattern=r"^https://[^\s<>\"']{3,300}$")] | None
+    """Null for an agent that ships with flagbench, and for no other."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
+    """Of that repository; of flagbench's own where `url` is null."""
 
 
 class BackboneCard(Settings):
@@ -47,7 +49,7 @@ class BackboneCard(Settings):
 
 
 class CardFields(Settings):
-    """What a submitter says, at the head of `card.md`. Nothing of it is checked against anything."""
+    """What a submitter says, at the head of `card.md`. Only `code.url` is held against anything."""
 
     name: Name
     """Of the entry on the board."""

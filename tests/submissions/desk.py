@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from flagbench.submissions.failure import Failure
 from flagbench.submissions.track import Track
 from flagbench.submissions.validating import validate
-
-if TYPE_CHECKING:
-    pass
 
 Edit = Callable[[dict[str, Any]], object]
 EditManifest = Callable[[Path, Edit], None]

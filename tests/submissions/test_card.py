@@ -92,7 +92,9 @@ def test_lines_may_end_as_on_another_system(tmp_path: Path, write_card: "WriteCa
 
 @pytest.mark.parametrize("backbone", [None, "HuggingFaceTB/SmolLM2-135M-Instruct", "a: b # c"])
 def test_a_card_to_begin_with_lacks_only_what_a_person_knows(backbone: str | None, tmp_path: Path) -> None:
-    text = starting_card(name="mine", backbone=backbone, commit="0123abcd", hardware="a: small # one")
+    text = starting_card(
+        name="mine", ships=False, backbone=backbone, commit="0123abcd", hardware="a: small # one"
+    )
     path = tmp_path / "card.md"
     path.write_text(text)
     with pytest.raises(ConfigError, match="is not filled in"):
@@ -122,7 +124,8 @@ def test_a_card_in_a_submission_is_held_against_the_manifest(tmp_path: Path, wri
 
 
 def test_text_in_a_starting_card_is_yaml_whatever_it_holds() -> None:
-    values, _ = split_card(starting_card(name="x", backbone="no", commit=None, hardware="null"))
+    values, _ = split_card(starting_card(name="x", ships=True, backbone="no", commit=None, hardware="null"))
+    assert values["code"]["url"] is None
     assert values["hardware"] == "null"
     assert values["backbone"]["name"] == "no"
     assert yaml.safe_load("no") is False

@@ -3,8 +3,9 @@
 import gzip
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,6 @@ from flagbench.errors import RecordError
 from flagbench.submissions.track import Track
 from flagbench.submissions.validating import validate
 from tests.submissions.desk import ACTIONS, Desk, only
-
-if TYPE_CHECKING:
-    pass
 
 
 class TestFiles:
@@ -60,6 +58,23 @@ class TestFiles:
         assert only(list(validate(tmp_path, track=track).failures)).found == "nothing"
         with pytest.raises(RecordError, match="is no folder"):
             validate(tmp_path / "nowhere", track=track)
+
+    @pytest.mark.parametrize(("agent", "missed"), [("random", False), ("mine.py:Mine", True)])
+    def test_code_without_an_address_must_ship_with_flagbench(
+        self, agent: str, missed: bool, desk: Desk
+    ) -> None:
+        card = desk.folder / "card.md"
+        card.write_text(card.read_text().replace("https://example.org/agent", "null"))
+
+        def spoil(manifest: dict[str, Any]) -> None:
+            manifest["card"]["code"]["url"] = None
+            manifest["card_sha256"] = sha256(card.read_bytes()).hexdigest()
+            manifest["agent"]["name"] = agent
+
+        desk.edit(spoil)
+        found = [each for each in desk.failures() if each.what == "card.code.url"]
+        assert len(found) == missed
+        assert all(each.line and "does not ship with flagbench" in str(each.expected) for each in found)
 
     def test_a_card_that_says_something_else(self, desk: Desk) -> None:
         path = desk.folder / "card.md"
