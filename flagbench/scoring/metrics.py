@@ -222,8 +222,8 @@ def cost_paid(cost: FloatArray) -> FloatArray:
 
 
 MANY = 100
-"""Series from which on steps over all of them, bar by bar, are quicker than a walk along each: four steps of
-half a microsecond against 20 ns an element."""
+"""Series from which on steps over all of them, bar by bar, are quicker than a walk along each: two steps of
+a microsecond against 10 ns an element."""
 
 
 def figures(returns: FloatArray, *, periods_per_year: int) -> dict[str, FloatArray]:
@@ -243,12 +243,12 @@ def figures(returns: FloatArray, *, periods_per_year: int) -> dict[str, FloatArr
     room = np.sort(returns, axis=-1)
     constant = _is_rounding(room[..., 0], room[..., -1])
     worst: FloatArray = room[..., : _tail(bars)].mean(axis=-1)
-    average = mean(returns)
+    average = returns @ np.ones(bars) / bars
     np.subtract(returns, average[..., np.newaxis], out=room)
     deviation = np.where(constant, 0.0, _root_of_squares(room, bars - 1))
     np.minimum(returns, 0, out=room)
     downside = _root_of_squares(room, bars)
-    total, fall = _end_and_fall(np.add(returns, 1, out=room))
+    total, fall = _end_and_fall(returns)
     return {
         "cumulative_return": total,
         "sharpe_ratio": _ratio(average, deviation) * root,
@@ -260,18 +260,26 @@ def figures(returns: FloatArray, *, periods_per_year: int) -> dict[str, FloatArr
     }
 
 
-def _end_and_fall(growth: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """`cumulative_return` and `max_drawdown` of the path from 1 that grows by these factors; (…,) both."""
-    bars = np.moveaxis(growth, -1, 0)
-    if bars[0].size < MANY:
-        start = np.ones((*growth.shape[:-1], 1))
-        path: FloatArray = np.concatenate([start, np.cumprod(growth, axis=-1)], axis=-1)
+def _end_and_fall(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """`cumulative_return` and `max_drawdown` of the path from 1 with these returns; (…,) both.
+
+    Of many series no path is built. What is left of the running high, s, needs neither the high nor the
+    equity: s_t = min(1, s_{t−1} · (1 + r_t)), since a share above 1 is a new high.
+    """
+    if returns[..., 0].size < MANY:
+        path = _compounded(returns)
         return cumulative_return(path), max_drawdown(path)
-    equity, high, left = np.ones((3, *bars.shape[1:]))
-    share = np.empty(bars.shape[1:])
-    for bar in bars:
-        np.multiply(equity, bar, out=equity)
-        np.maximum(high, equity, out=high)
-        np.divide(equity, high, out=share)
-        np.minimum(left, share, out=left)
-    return equity - 1, 1 - left
+    growth = np.add(np.moveaxis(returns, -1, 0), 1, order="C")
+    total: FloatArray = np.multiply.reduce(growth, axis=0) - 1
+    one = share = np.ones(growth.shape[1:])  # an array, since a number is made one at every step
+    for bar in growth:
+        np.multiply(share, bar, out=bar)
+        share = np.minimum(bar, one, out=bar)
+    least: FloatArray = growth.min(axis=0)
+    return total, 1 - least
+
+
+def _compounded(returns: FloatArray) -> FloatArray:
+    path: FloatArray = np.ones((*returns.shape[:-1], returns.shape[-1] + 1))
+    np.cumprod(1 + returns, axis=-1, out=path[..., 1:])
+    return path
