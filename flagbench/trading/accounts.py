@@ -56,7 +56,9 @@ class Accounts:
             initial_equity=protocol.initial_cash,
             accounts=accounts,
         )
-        self._history = np.zeros((accounts, HISTORY_LENGTH, 3))
+        self._history = np.zeros(
+            (accounts, HISTORY_LENGTH, 3), np.float32
+        )  # as it is shown; never counted with
         self._history[:, :, 0] = -1
         self._grown = np.ones(accounts)
         """(N,) equity at the last close passed, in units of the initial one."""
@@ -125,9 +127,9 @@ class Accounts:
         account[:, 5] = self._meter.deviation
         return account
 
-    def history(self, dtype: type[np.floating] = np.float64) -> npt.NDArray[np.floating]:
+    def history(self) -> npt.NDArray[np.float32]:
         """(N, 10, 3) action, reward and equity after it, oldest first; action −1 where there was none."""
-        return self._history.astype(dtype)
+        return self._history.copy()
 
 
 def _tape(prices: WindowPrices) -> tuple[Callable[[int], float], Callable[[], float]]:

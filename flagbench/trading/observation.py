@@ -114,7 +114,7 @@ def books_of(accounts: Accounts) -> Books:
     return Books(
         accounts.masks().view(np.int8),
         accounts.account(np.float32),
-        accounts.history(np.float32),
+        accounts.history(),
     )
 
 
