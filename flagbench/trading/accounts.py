@@ -56,9 +56,8 @@ class Accounts:
             initial_equity=protocol.initial_cash,
             accounts=accounts,
         )
-        self._history = np.zeros(
-            (accounts, HISTORY_LENGTH, 3), np.float32
-        )  # as it is shown; never counted with
+        self._history = np.zeros((accounts, HISTORY_LENGTH, 3), np.float32)
+        """As it is shown; nothing counts with it."""
         self._history[:, :, 0] = -1
         self._grown = np.ones(accounts)
         """(N,) equity at the last close passed, in units of the initial one."""
