@@ -164,7 +164,13 @@ def _examine_before(
     from flagbench.knowledge.undisturbed import same_random_states
 
     device = None if accelerator is None else accelerator.device
-    examination = Examination(plan.knowledge, data=plan.data_folder, device=device, report=monitor.asked)
+    examination = Examination(
+        plan.knowledge,
+        data=plan.data_folder,
+        device=device,
+        report=monitor.asked,
+        kept=plan.spec.out / ".answers",
+    )
     # A run without questions has no such reset, and takes the same actions.
     with calling(plan.agent.name, "reset"), same_random_states():
         agent.reset(seed)

@@ -1,4 +1,4 @@
-"""Answers of a server kept on disk, so that no question is paid for twice.
+"""Answers kept on disk, so that no question is paid for twice.
 
 An entry is a JSON file named by the sha256 of all that the answer depends on. It holds the answer with its
 own sha256: one that was damaged is taken for missing, and the question is asked again.
@@ -17,6 +17,8 @@ from flagbench.errors import ConfigError
 VERSION = 1
 """Of an entry; others are taken for missing."""
 
+ANOTHER = "name another folder with --set cache=FOLDER, or none with --set cache=none"
+
 
 def cache_key(question: Mapping[str, Any]) -> str:
     """The sha256 of plain values, whatever the order of their names."""
@@ -30,8 +32,8 @@ def open_cache(name: str) -> "AnswerCache | None":
     if name == "user":
         from platformdirs import user_cache_path
 
-        return AnswerCache(user_cache_path("flagbench") / "answers")
-    return AnswerCache(Path(name).expanduser())
+        return AnswerCache(user_cache_path("flagbench") / "answers", hint=ANOTHER)
+    return AnswerCache(Path(name).expanduser(), hint=ANOTHER)
 
 
 class AnswerCache:
@@ -41,10 +43,12 @@ class AnswerCache:
 
     Args:
         folder: made when the first answer is kept.
+        hint: what to do if it cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, hint: str = "") -> None:
         self._folder = folder.absolute()
+        self._hint = hint
 
     def read(self, key: str) -> dict[str, Any] | None:
         """The answer under a key; None where there is none, or a damaged one.
@@ -94,7 +98,7 @@ class AnswerCache:
     def _unusable(self, how: str, error: OSError) -> ConfigError:
         return ConfigError(
             f"the cache of answers in {self._folder} cannot be {how}: {error}",
-            hint="name another folder with --set cache=FOLDER, or none with --set cache=none",
+            hint=self._hint,
         )
 
 

@@ -19,6 +19,7 @@ from lm_eval.tasks import TaskManager
 from transformers import PreTrainedModel
 
 from flagbench.errors import SEE_WHERE, ConfigError, FlagbenchError
+from flagbench.knowledge.kept_answers import KeptAnswers, question_of
 from flagbench.knowledge.results import ItemResult, SuiteResult, TaskResult
 from flagbench.knowledge.shared_contexts import SharedContexts
 from flagbench.knowledge.suites import ALL, KnowledgeTask, load_suites, tasks_of
@@ -101,6 +102,7 @@ def evaluate_knowledge(
     limit: int | None = None,
     data: str | None = None,
     progress: Progress | None = None,
+    kept: KeptAnswers | None = None,
 ) -> SuiteResult:
     """Ask a model the items of a suite.
 
@@ -118,6 +120,7 @@ def evaluate_knowledge(
         limit: items a task at most, chosen by the hash of their ids.
         data: a data folder, instead of FLAGBENCH_DATA or the user's cache folder.
         progress: told of each request.
+        kept: where answers that the same model gave may be taken from; None to ask in any case.
 
     Raises:
         UnknownNameError: no such suite or task.
@@ -130,14 +133,25 @@ def evaluate_knowledge(
     with undisturbed(model):
         # All tasks load before the first is asked: what is missing shows at once, not after an hour.
         loaded = [_load(task, data=data, limit=limit, reverse=reverse) for task in described]
+        total = sum(task.requests for task in loaded)
+        if kept is not None:
+            items = {task.name: task.task for task in loaded}
+            limits = {"suite": suite, "max_tokens": max_tokens, "batch_size": batch_size, "limit": limit}
+            question = question_of(model, tokenizer, items, **limits)
+            known = kept.read(question)
+            if known is not None:
+                return known
         lm = live_model(model, tokenizer, max_tokens=max_tokens, batch_size=batch_size)
-        count = _Count(progress, total=sum(task.requests for task in loaded))
+        count = _Count(progress, total=total)
         lm.set_cache_hook(count)
         tasks = tuple(_evaluated(task, lm, count) for task in loaded)
     dtype = str(model.dtype).removeprefix("torch.")
     name = suite if suite == ALL else suites[0].name
     sha256 = weights_sha256(model.named_parameters())
-    return SuiteResult(name, tasks, batch_size, dtype, sha256, limit, lm.separately)
+    result = SuiteResult(name, tasks, batch_size, dtype, sha256, limit, lm.separately)
+    if kept is not None:
+        kept.keep(question, result)
+    return result
 
 
 def live_model(model: PreTrainedModel, tokenizer: Any, *, max_tokens: int, batch_size: int) -> SharedContexts:

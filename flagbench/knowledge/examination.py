@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from flagbench.agents.agent import LanguageAgent
 from flagbench.errors import AgentError
 from flagbench.knowledge.evaluation import BATCH_SIZE, evaluate_knowledge
+from flagbench.knowledge.kept_answers import KeptAnswers
 from flagbench.knowledge.results import SuiteResult
 from flagbench.knowledge.retention import retention
 from flagbench.knowledge.undisturbed import same_random_states
+from flagbench.learning.weights import weights_sha256
 
 NOISE_BATCH_SIZE = 8
 """Of the noise floor: as fast as `BATCH_SIZE` and padded differently."""
@@ -31,22 +34,32 @@ class Examination:
         data: a folder of data sets, for suites that need one.
         device: where the model is asked, before and after; None for wherever its agent has put it.
         report: told of every request.
+        kept: a folder of untrained models' answers, to take them from and to keep them in; None to ask in
+            any case. What a training changed is always asked.
     """
 
-    def __init__(self, suite: str, *, data: str | None, device: torch.device | None, report: Report) -> None:
+    def __init__(
+        self,
+        suite: str,
+        *,
+        data: str | None,
+        device: torch.device | None,
+        report: Report,
+        kept: Path | None = None,
+    ) -> None:
         self._suite, self._data, self._device, self._report = suite, data, device, report
+        self._kept = None if kept is None else KeptAnswers(kept)
+        self._taken: list[str] = []
         self._results: dict[str, SuiteResult] = {}
 
     def before(self, agent: LanguageAgent) -> None:
         """Ask the untrained model twice, the second time in batches of another size, in reversed order."""
-        self._results["before"] = self._ask(agent, "before training", batch_size=BATCH_SIZE)
-        self._results["noise"] = self._ask(
-            agent, "before training, again", batch_size=NOISE_BATCH_SIZE, reverse=True
-        )
+        self._ask("before", agent, "before training", batch_size=BATCH_SIZE)
+        self._ask("noise", agent, "before training, again", batch_size=NOISE_BATCH_SIZE, reverse=True)
 
     def after(self, agent: LanguageAgent) -> None:
         """Ask the trained model, as it was asked before."""
-        self._results["after"] = self._ask(agent, "after training", batch_size=BATCH_SIZE)
+        self._ask("after", agent, "after training", batch_size=BATCH_SIZE)
 
     def to_record(self) -> dict[str, Any]:
         """Figures for the record: the suite, accuracy before and after, and the retention of each task."""
@@ -58,6 +71,7 @@ class Examination:
             "batch_size": before.batch_size,
             "dtype": before.dtype,
             "separately": "; ".join(reasons) or None,
+            "kept": self._taken,
             "model_sha256": {"before": before.model_sha256, "after": after.model_sha256},
             "before": before.summary()["tasks"],
             "after": after.summary()["tasks"],
@@ -75,7 +89,9 @@ class Examination:
             ]
             (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def _ask(self, agent: LanguageAgent, when: str, *, batch_size: int, reverse: bool = False) -> SuiteResult:
+    def _ask(
+        self, name: str, agent: LanguageAgent, when: str, *, batch_size: int, reverse: bool = False
+    ) -> None:
         def progress(task: str, *, done: int, total: int) -> None:
             self._report(f"{task} {when}", done, total)
 
@@ -90,7 +106,9 @@ class Examination:
                     f"`language_model()` must return a transformers model and its tokenizer: {error}",
                     hint="see docs/agents.md",
                 ) from error
-            return evaluate_knowledge(
+            kept = self._kept if self._is_untrained(model) else None
+            taken = 0 if kept is None else kept.taken
+            self._results[name] = evaluate_knowledge(
                 model,
                 tokenizer,
                 suite=self._suite,
@@ -99,4 +117,11 @@ class Examination:
                 reverse=reverse,
                 data=self._data,
                 progress=progress,
+                kept=kept,
             )
+            if kept is not None and kept.taken > taken:
+                self._taken.append(name)
+
+    def _is_untrained(self, model: PreTrainedModel) -> bool:
+        before = self._results.get("before")
+        return before is None or before.model_sha256 == weights_sha256(model.named_parameters())
