@@ -36,7 +36,7 @@ def suite_command(arguments: argparse.Namespace) -> int:
     """Plan a suite, show the plan, run what is not there, and print the folder last; 1 if a cell failed."""
     from flagbench.suites.cells import plan_cells, state_of
     from flagbench.suites.outlook import remaining
-    from flagbench.suites.running import run_cells
+    from flagbench.suites.running import claimed, run_cells
 
     if arguments.jobs < 1:
         raise ConfigError(f"--jobs {arguments.jobs}: at least one cell is run at once")
@@ -50,7 +50,8 @@ def suite_command(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             _say_outlook(suite, states, jobs=arguments.jobs)
         try:
-            states |= run_cells(todo, jobs=arguments.jobs, told=_Teller(len(todo)))
+            with claimed(out, suite.id):
+                states |= run_cells(todo, jobs=arguments.jobs, told=_Teller(len(todo)))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "interrupted; finished cells are kept, and the same command goes on with the others"

@@ -9,6 +9,9 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import FileLock, Timeout
+
+from flagbench.errors import RecordError
 from flagbench.suites.cells import Cell, CellState, last_words, state_of
 from flagbench.suites.working import Task, work
 
@@ -22,6 +25,34 @@ class Running(NamedTuple):
     cell: Cell
     process: SpawnProcess
     log: Path
+
+
+@contextmanager
+def claimed(out: Path, suite: str) -> Iterator[None]:
+    """Keep a suite in a folder to oneself: two that run the same cells would write the same folders.
+
+    Raises:
+        RecordError: it is being run there, or nothing can be written there.
+    """
+    lock = out / f".{suite}.lock"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(f"{out} cannot be written: {error}", hint="choose another --out") from error
+    try:
+        with FileLock(lock, timeout=0):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        raise RecordError(
+            f"`flagbench suite {suite}` is already at work in {out}",
+            hint="wait for it or choose another --out",
+        ) from None
+    finally:
+        with suppress(OSError):  # it holds something
+            out.rmdir()
 
 
 def run_cells(

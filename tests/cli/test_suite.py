@@ -257,6 +257,30 @@ def test_ctrl_c_stops_the_workers_and_the_same_command_goes_on(
     assert states(flagbench, suite) == ["done"] * 4
 
 
+def test_a_suite_is_not_run_twice_at_once_in_one_folder(flagbench: "CommandLine", suite: Path) -> None:
+    out = suite.parent / "out"
+    (suite.parent / "wait").touch()
+    process = started(suite, jobs=1)
+    outcome = flagbench("suite", suite, "--out", out)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.splitlines()[-2:] == [
+        f"error: `flagbench suite tiny` is already at work in {out}",
+        "hint: wait for it or choose another --out",
+    ]
+    assert flagbench("suite", suite, "--plan", "--out", out).status == 0
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    (suite.parent / "wait").unlink()
+    assert flagbench("suite", suite, "--out", out).status == 0
+    assert not list(out.glob(".tiny.lock"))
+
+
+def test_a_folder_that_cannot_be_made_is_named(flagbench: "CommandLine", suite: Path) -> None:
+    outcome = flagbench("suite", suite, "--out", suite / "out")
+    assert outcome.status == 2
+    assert f"error: {suite / 'out'} cannot be written" in outcome.err
+
+
 def test_workers_end_with_a_suite_that_was_killed(suite: Path) -> None:
     (suite.parent / "wait").touch()
     process = started(suite, jobs=1)
