@@ -5,6 +5,8 @@ import pytest
 
 from flagbench.agents.making import parse_settings
 from flagbench.errors import ConfigError, UnknownNameError
+from flagbench.registry import agent_names
+from flagbench.submissions.track import load_track
 from flagbench.suites.cells import plan_cells
 from flagbench.suites.suite import load_suite, suite_names
 
@@ -97,3 +99,18 @@ def test_the_agents_of_every_suite_that_ships_can_be_built_with_what_is_set(
     cells = plan_cells(drawn, out=tmp_path, fallback=False)
     assert len(cells) == len(drawn.agents) * len(drawn.seeds)
     assert len({cell.run for cell in cells}) == len(drawn.agents)
+
+
+@pytest.mark.parametrize(
+    ("name", "track"),
+    [("board-replica", "replica"), ("board-market", "market-standard"), ("board-paper", "market-paper")],
+)
+def test_the_boards_suites_are_what_their_tracks_ask_for(name: str, track: str) -> None:
+    suite, wanted = load_suite(name), load_track(track)
+    assert suite.protocol == wanted.protocol
+    assert sorted(suite.assets) == sorted(wanted.assets)
+    assert suite.seeds == wanted.seeds
+    assert suite.knowledge == wanted.knowledge
+    assert (suite.env_steps, suite.num_envs, suite.precision) == (wanted.env_steps, wanted.num_envs, None)
+    assert suite.data == (wanted.data or "market")
+    assert {agent.agent for agent in suite.agents} == set(agent_names())
