@@ -9,6 +9,8 @@ from flagbench.knowledge.suites import installed_tasks
 from flagbench.market.asset import asset_names, load_asset
 from flagbench.registry import agent_names, load_agent_class, load_metrics
 from flagbench.reports.score_table import TableText
+from flagbench.submissions.track import load_track, track_names
+from flagbench.suites.suite import load_suite, suite_names
 from flagbench.trading.protocol import load_protocol, protocol_names
 
 
@@ -68,10 +70,29 @@ def _knowledge() -> Listing:
     return ["name", "suite", "version", "licence", "what is asked"], rows
 
 
+def _suites() -> Listing:
+    rows = []
+    for name in suite_names():
+        suite = load_suite(name)
+        cells = sum(len(agent.seeds or suite.seeds) for agent in suite.agents) * len(suite.assets)
+        rows.append([name, str(suite.version), suite.protocol, str(cells), suite.description])
+    return ["name", "version", "protocol", "cells", "description"], rows
+
+
+def _tracks() -> Listing:
+    rows = []
+    for name in track_names():
+        track = load_track(name)
+        rows.append([name, str(track.version), track.protocol, ", ".join(track.assets), track.description])
+    return ["name", "version", "protocol", "assets", "description"], rows
+
+
 LISTINGS: Mapping[str, Callable[[], Listing]] = {
     "agents": _agents,
     "assets": _assets,
     "protocols": _protocols,
     "metrics": _metrics,
     "knowledge": _knowledge,
+    "suites": _suites,
+    "tracks": _tracks,
 }

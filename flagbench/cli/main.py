@@ -23,7 +23,7 @@ from flagbench.cli.suite import add_suite
 from flagbench.errors import FlagbenchError
 from flagbench.version import __version__
 
-LISTS = ("agents", "assets", "protocols", "metrics", "knowledge")
+LISTS = ("agents", "assets", "protocols", "metrics", "knowledge", "suites", "tracks")
 
 GITHUB = "https://raw.githubusercontent.com"
 
@@ -65,7 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_run(commands.add_parser("run", help="train an agent and score it on both windows"))
     _add_score(commands.add_parser("score", help="score the actions in a CSV file"))
-    listing = commands.add_parser("list", help="list agents, assets, protocols, metrics or knowledge tasks")
+    listing = commands.add_parser(
+        "list", help="list agents, assets, protocols, metrics, knowledge tasks, suites or tracks"
+    )
     listing.add_argument("kind", choices=LISTS, help="what to list")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
     _add_data(commands.add_parser("data", help="fetch markets, or write one, drawn or real, as files"))

@@ -7,6 +7,8 @@ from flagbench.cli.main import LISTS
 from flagbench.knowledge.suites import task_names
 from flagbench.market.asset import asset_names, load_asset
 from flagbench.registry import agent_names, load_metrics
+from flagbench.submissions.track import track_names
+from flagbench.suites.suite import suite_names
 from flagbench.trading.protocol import protocol_names
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ NAMES = {
     "protocols": protocol_names(),
     "metrics": list(load_metrics()),
     "knowledge": task_names(),
+    "suites": suite_names(),
+    "tracks": track_names(),
 }
 
 
