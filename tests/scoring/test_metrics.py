@@ -220,6 +220,7 @@ def test_all_figures_at_once_are_those_of_the_functions(shape: tuple[int, ...]) 
     many = np.random.default_rng(5).normal(0.001, 0.02, size=(*shape, 47))
     if shape:
         many[0] = 0.0  # no variation, no losing bar, no drawdown
+        many[-1] = np.abs(many[-1])  # every bar a new high
     found = metrics.figures(many, periods_per_year=252)
     assert len(found) == 7
     for name, figure in found.items():
