@@ -23,14 +23,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.flag_training import shape_135m  # found from the root, wherever it is started
+from benchmarks.flag_training import LONG_LOOKBACK, shape_135m  # found from the root, wherever it is started
 from benchmarks.plain_flag import PlainFlag, Training, Workload
 from flagbench.flag.agent import FlagAgent
 
 STEPS = 3
 PANELS: dict[str, tuple[int, ...]] = {
     "environments": (1, 2, 4, 8),
-    "tokens of a prompt": (224, 256, 320, 384),
+    "tokens of a prompt": (224, 256, 320, 384, 512),
     "trained layers": (1, 3, 6, 10, 15, 30),
 }
 WAYS = {"flagbench": FlagAgent, "plain forward": PlainFlag}
@@ -71,7 +71,11 @@ def seconds_per_step(place: Place, *, small: bool, rounds: int) -> dict[str, flo
         },
     }
     workload = Workload(
-        bars=STEPS + 1, env_steps=STEPS * place.environments, num_envs=place.environments, params=params
+        bars=STEPS + 1,
+        env_steps=STEPS * place.environments,
+        num_envs=place.environments,
+        params=params,
+        lookback=LONG_LOOKBACK,  # more closes than fit: prompts are as long as they may be
     )
     trainings = {name: Training(make(**params), workload) for name, make in WAYS.items()}
     times: dict[str, list[float]] = {name: [] for name in WAYS}
@@ -119,13 +123,18 @@ def main() -> None:
     parser.add_argument("--draw", type=Path, help="draw such a file and measure nothing")
     parser.add_argument("--small", action="store_true", help="a small random model, once")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--panel", choices=PANELS, help="measure one again; the others are read from --data")
     arguments = parser.parse_args()
     if arguments.draw:
         drawn(json.loads(arguments.draw.read_text(encoding="utf-8")), arguments.out)
         return
     torch.set_num_threads(1)
     points: dict[str, dict[str, dict[str, float]]] = {}
+    if arguments.panel and arguments.data:
+        points = json.loads(arguments.data.read_text(encoding="utf-8"))
     for panel, values in PANELS.items():
+        if arguments.panel not in (None, panel):
+            continue
         points[panel] = {}
         for value in values:
             measured = seconds_per_step(
