@@ -71,7 +71,8 @@ def test_many_may_write_and_read_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    cache = AnswerCache(tmp_path / "taken")
+    cache = open_cache(str(tmp_path / "taken"))
+    assert cache is not None
     with pytest.raises(ConfigError, match=r"the cache of answers in .*taken cannot be written to") as caught:
         cache.write(KEY, ANSWER)
     assert "--set cache=none" in caught.value.hint
