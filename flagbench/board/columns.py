@@ -55,7 +55,15 @@ SIDES = attrgetter("before"), attrgetter("after")
 
 def _endpoint(entry: Entry, _: Standing) -> Cell:
     found = entry.results.endpoint
+    if found.value is None:
+        return Cell(number_text(None), undefined_words(entry), None)
     return Cell(number_text(found.value), interval_text(found.low, found.high), found.value)
+
+
+def undefined_words(entry: Entry) -> str:
+    """In how many runs the Sharpe ratio is undefined; one is enough for the primary endpoint to be so."""
+    sharpes = [seed.metrics["sharpe_ratio"] for asset in entry.results.assets for seed in asset.seeds]
+    return f"undefined in {sharpes.count(None)} of {len(sharpes)} runs" if None in sharpes else "undefined"
 
 
 def _sharpe(entry: Entry, standing: Standing) -> Cell:
@@ -262,8 +270,8 @@ MORE: dict[str, tuple[str, tuple[str, str]]] = {
     "rank": (
         "Rank",
         (
-            "The place by the primary endpoint among ranked entries; buy-and-hold stands where its 0 "
-            "places it, without a number.",
+            "The place by the primary endpoint among ranked entries; buy-and-hold, which stands where its 0 "
+            "places it, and entries whose endpoint is undefined, which stand last, have no number.",
             "Neighbours whose intervals overlap much may well stand the other way round on other days.",
         ),
     ),

@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping
 from markupsafe import Markup
 
 from flagbench.board.card import card_html
-from flagbench.board.columns import COLUMNS, Cell, interval_text, number_text, trials_text
+from flagbench.board.columns import (
+    COLUMNS,
+    Cell,
+    interval_text,
+    number_text,
+    trials_text,
+    undefined_words,
+)
 from flagbench.board.entry import Entry
 from flagbench.board.shell import Shell, entry_address
 from flagbench.board.standing import Standing
@@ -74,7 +81,12 @@ def _standing_words(standing: Standing, entry: Entry) -> str:
     if entry.is_buy_and_hold:
         return "This is buy-and-hold, which every agent is held against. It has no rank of its own."
     if entry.status == "reproduced":
-        place, many = standing.ranked.index(entry) + 1, len(standing.ranked)
+        place, many = standing.place(entry), len(standing.ranked)
+        if place is None:
+            return (
+                f"Without a place among {many} ranked on this track: its primary endpoint is "
+                f"{undefined_words(entry)}. {_reproduction(entry)}"
+            )
         return f"Ranked {place} of {many} on this track. {_reproduction(entry)}"
     if entry.status == "not-reproduced":
         return f"Listed, not ranked: it did not come out as claimed. {_reproduction(entry)}"

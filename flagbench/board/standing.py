@@ -57,6 +57,12 @@ class Standing:
         better = [entry for entry in self.ranked if (entry.results.endpoint.value or 0.0) > 0]
         return [*better, self.reference, *self.compared[len(better) :]]
 
+    def place(self, entry: Entry) -> int | None:
+        """From 1, among the ranked; None if it is not ranked or its primary endpoint is undefined."""
+        if entry not in self.ranked or entry.results.endpoint.value is None:
+            return None
+        return self.ranked.index(entry) + 1
+
     @property
     def compared(self) -> list[Entry]:
         """All that are held against buy-and-hold, in the order of the page."""

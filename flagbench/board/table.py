@@ -1,6 +1,6 @@
 """The table of a track: all entries, to be sorted and filtered by the script, and complete without it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -96,14 +96,13 @@ def _heads() -> Markup:
 
 
 def _bodies(standing: Standing) -> list[Markup]:
-    ranks = {entry.name: str(place) for place, entry in enumerate(standing.ranked, start=1)}
     ranked = [row for row in standing.placed if isinstance(row, Reference) or row.is_ranked]
     groups: list[tuple[str, Sequence[Entry | Reference]]] = [
         ("", ranked),
         ("listed, not ranked", standing.listed),
         ("calibration, not ranked: given the future", standing.calibration),
     ]
-    return [_body(heading, [_row(standing, row, ranks) for row in rows]) for heading, rows in groups if rows]
+    return [_body(heading, [_row(standing, row) for row in rows]) for heading, rows in groups if rows]
 
 
 def _body(heading: str, rows: Sequence[Markup]) -> Markup:
@@ -113,16 +112,16 @@ def _body(heading: str, rows: Sequence[Markup]) -> Markup:
     return Markup("<tbody>\n{}{}</tbody>\n").format(above if heading else "", Markup("").join(rows))
 
 
-def _row(standing: Standing, row: Entry | Reference, ranks: Mapping[str, str]) -> Markup:
+def _row(standing: Standing, row: Entry | Reference) -> Markup:
     if isinstance(row, Reference):
         return Markup(
             '<tr class="reference" data-row data-always><td></td><th scope="row" class="who">{}</th>{}'
             '<td class="words marks"></td></tr>\n'
         ).format(_reference_name(standing, row), _cells(standing, row, COLUMNS))
-    return _entry_row(standing, row, ranks.get(row.name, "–"))
+    return _entry_row(standing, row)
 
 
-def _entry_row(standing: Standing, entry: Entry, rank: str) -> Markup:
+def _entry_row(standing: Standing, entry: Entry) -> Markup:
     marks = marks_of(entry)
     return Markup(
         '<tr data-row data-badge="{badge}" data-marks="{marks}" data-words="{words}"><td>{rank}</td>'
@@ -131,7 +130,7 @@ def _entry_row(standing: Standing, entry: Entry, rank: str) -> Markup:
         badge=entry.status,
         marks=" ".join(marks),
         words=search_words(entry),
-        rank=rank,
+        rank=standing.place(entry) or "–",
         who=_link(standing, entry),
         cells=_cells(standing, entry, COLUMNS),
         seal=badge_html(entry),

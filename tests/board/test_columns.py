@@ -1,8 +1,12 @@
 import re
+from pathlib import Path
 
 import pytest
 
-from flagbench.board.columns import COLUMNS, MORE, interval_text, number_text
+from benchmarks.drawn_results import Kind
+from benchmarks.drawn_submissions import write_entry
+from flagbench.board.columns import COLUMNS, MORE, interval_text, number_text, undefined_words
+from flagbench.board.entry import read_entry
 
 EXPLAINED = {column.key: column.explanation for column in COLUMNS} | {
     key: words for key, (_, words) in MORE.items()
@@ -30,3 +34,10 @@ def test_figures_as_text() -> None:
     assert number_text(0.1234, "fraction") == "12.34"
     assert interval_text(-1.0, 0.5) == "[−1.00, 0.50]"
     assert interval_text(None, 0.5) == ""
+
+
+def test_an_undefined_endpoint_says_in_how_many_runs(tmp_path: Path) -> None:
+    kind = Kind("flat", "always-flat", has_backbone=False, status="reproduced", days_long=0.0)
+    entry = read_entry(write_entry(tmp_path, kind, assets=("TSLA",))).entry
+    many = len(entry.results.assets[0].seeds)
+    assert undefined_words(entry) == f"undefined in {many} of {many} runs"

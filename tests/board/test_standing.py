@@ -56,6 +56,17 @@ def test_best_first_undefined_last_equal_ones_by_name(entry: Entry) -> None:
     assert [each.label for each in found] == ["d", "a", "b", "c"]
 
 
+def test_only_a_defined_endpoint_has_a_place(entry: Entry) -> None:
+    ranked = [with_endpoint(entry, name, value) for name, value in [("a", 0.3), ("b", None), ("c", -0.4)]]
+    track = standing(ranked=ranked, listed=[with_endpoint(entry, "d", 0.9)])
+    assert {each.label: track.place(each) for each in track.compared} == {
+        "a": 1,
+        "c": 2,
+        "b": None,
+        "d": None,
+    }
+
+
 def test_buy_and_hold_stands_where_its_0_places_it(entry: Entry) -> None:
     given = [("a", 0.3), ("b", 0.0), ("c", -0.4), ("d", None)]
     placed = standing(ranked=[with_endpoint(entry, name, value) for name, value in given]).placed
