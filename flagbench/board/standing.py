@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from flagbench.board.entry import Entry
@@ -59,9 +60,12 @@ class Standing:
 
     def place(self, entry: Entry) -> int | None:
         """From 1, among the ranked; None if it is not ranked or its primary endpoint is undefined."""
-        if entry not in self.ranked or entry.results.endpoint.value is None:
-            return None
-        return self.ranked.index(entry) + 1
+        return self._places.get(entry.name)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        defined = [entry for entry in self.ranked if entry.results.endpoint.value is not None]
+        return {entry.name: place for place, entry in enumerate(defined, start=1)}
 
     @property
     def compared(self) -> list[Entry]:
