@@ -163,12 +163,15 @@ def _assets_table(standing: Standing, entry: Entry) -> Markup:
     header = ["asset", "Sharpe ratio [95 %]", "buy-and-hold's", "return, % [95 %]", "buy-and-hold's"]
     header += ["max drawdown, %", "turnover a year", "cost paid, %", "identical to", "inside pre-training"]
     rows = [_asset_row(standing, entry, asset) for asset in entry.results.assets]
-    remarks = [
-        f"{asset.asset}: {reason}"
-        for asset in entry.results.assets
-        for reason in asset.summary["sharpe_ratio"].reasons
-    ]
+    remarks = [remark for asset in entry.results.assets for remark in _sharpe_remarks(asset)]
     return data_table(TableText("Interquartile means over seeds, asset by asset", header, rows, remarks))
+
+
+def _sharpe_remarks(asset: AssetResults) -> list[str]:
+    """Why seeds have no Sharpe ratio, and how many."""
+    sharpe = asset.summary["sharpe_ratio"]
+    some = f" ({sharpe.undefined} of {len(sharpe.values)} seeds)" if sharpe.undefined else ""
+    return [f"{asset.asset}: {reason}{some}" for reason in sharpe.reasons]
 
 
 def _asset_row(standing: Standing, entry: Entry, asset: AssetResults) -> list[str]:

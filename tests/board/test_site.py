@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -170,3 +171,9 @@ def test_a_folder_whose_name_no_page_can_have_is_refused(tmp_path: Path, track: 
     folder.rename(tmp_path / "submissions" / track / name)
     with pytest.raises(RecordError, match="cannot be the name of a track or a submission"):
         build_board(tmp_path, resamples=FEW)
+
+
+def test_a_reason_says_how_many_seeds_it_holds_for(small_board: "SmallBoard") -> None:
+    (page,) = small_board.site.glob("submissions/*/always-flat__*.html")
+    text = page.read_text(encoding="utf-8")
+    assert re.search(r"<li>TSLA: [^<]+ \((\d+) of \1 seeds\)</li>", text)
