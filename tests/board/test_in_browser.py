@@ -270,7 +270,8 @@ def test_the_theme_is_the_systems_until_the_reader_chooses(
     button.click()
     assert button.inner_text() == "Theme: light"
     assert page.evaluate(ground) == "rgb(255, 255, 255)" != dark
-    page.locator("nav a").nth(1).click()  # it is kept from page to page
+    with page.expect_navigation():
+        page.locator("nav a").nth(1).click()  # it is kept from page to page
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
     page.locator("button.theme").click()
     assert page.evaluate(ground) == dark
