@@ -17,7 +17,7 @@ from flagbench.errors import ConfigError
 VERSION = 1
 """Of an entry; others are taken for missing."""
 
-ANOTHER = "name another folder with --set cache=FOLDER, or none with --set cache=none"
+CACHE_HINT = "name another folder with --set cache=FOLDER, or none with --set cache=none"
 
 
 def cache_key(question: Mapping[str, Any]) -> str:
@@ -32,8 +32,8 @@ def open_cache(name: str) -> "AnswerCache | None":
     if name == "user":
         from platformdirs import user_cache_path
 
-        return AnswerCache(user_cache_path("flagbench") / "answers", hint=ANOTHER)
-    return AnswerCache(Path(name).expanduser(), hint=ANOTHER)
+        return AnswerCache(user_cache_path("flagbench") / "answers", hint=CACHE_HINT)
+    return AnswerCache(Path(name).expanduser(), hint=CACHE_HINT)
 
 
 class AnswerCache:

@@ -1,6 +1,6 @@
 """A small file that is either all there or not at all."""
 
-import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         RecordError: it cannot be written; what was there before still is.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(3)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(text + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from flagbench.market.price_file import FloatArray
+from flagbench.scoring.performance import compounded
 from flagbench.trading.portfolio import BoolArray
 
 
@@ -267,7 +268,7 @@ def _end_and_fall(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
     equity: s_t = min(1, s_{t−1} · (1 + r_t)), since a share above 1 is a new high.
     """
     if returns[..., 0].size < MANY:
-        path = _compounded(returns)
+        path = compounded(returns)
         return cumulative_return(path), max_drawdown(path)
     growth = np.add(np.moveaxis(returns, -1, 0), 1, order="C")
     total: FloatArray = np.multiply.reduce(growth, axis=0) - 1
@@ -277,9 +278,3 @@ def _end_and_fall(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
         share = np.minimum(bar, one, out=bar)
     least: FloatArray = growth.min(axis=0)
     return total, 1 - least
-
-
-def _compounded(returns: FloatArray) -> FloatArray:
-    path: FloatArray = np.ones((*returns.shape[:-1], returns.shape[-1] + 1))
-    np.cumprod(1 + returns, axis=-1, out=path[..., 1:])
-    return path

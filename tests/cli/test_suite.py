@@ -261,15 +261,18 @@ def test_a_suite_is_not_run_twice_at_once_in_one_folder(flagbench: "CommandLine"
     out = suite.parent / "out"
     (suite.parent / "wait").touch()
     process = started(suite, jobs=1)
-    outcome = flagbench("suite", suite, "--out", out)
-    assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.err.splitlines()[-2:] == [
+    command = [sys.executable, "-m", "flagbench", "suite", str(suite), "--out", str(out)]
+    try:  # without the lock the second would wait for the same cell, and for ever
+        second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        assert flagbench("suite", suite, "--plan", "--out", out).status == 0
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr.splitlines()[-2:] == [
         f"error: `flagbench suite tiny` is already at work in {out}",
         "hint: wait for it or choose another --out",
     ]
-    assert flagbench("suite", suite, "--plan", "--out", out).status == 0
-    os.kill(process.pid, signal.SIGINT)
-    process.communicate(timeout=PATIENCE)
     (suite.parent / "wait").unlink()
     assert flagbench("suite", suite, "--out", out).status == 0
     assert not list(out.glob(".tiny.lock"))
