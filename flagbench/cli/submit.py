@@ -118,10 +118,14 @@ def _validate(arguments: argparse.Namespace) -> int:
         print_json({"valid": not any(found.values()), "submissions": _as_json(found)})
     else:
         for folder, failures in found.items():
-            print(f"{folder}: {'valid' if not failures else f'{len(failures)} failures'}")
+            print(f"{folder}: {_verdict(failures)}")
             for each in failures:
                 print(f"  {each}")
     return int(any(found.values()))
+
+
+def _verdict(failures: "tuple[Failure, ...]") -> str:
+    return f"{len(failures)} failure{'s' if len(failures) > 1 else ''}" if failures else "valid"
 
 
 def _as_json(found: "dict[str, tuple[Failure, ...]]") -> list[dict[str, Any]]:

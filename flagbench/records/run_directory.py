@@ -27,13 +27,17 @@ def run_folder(out: Path, *, asset: str, protocol: str, agent: str, run_id: str)
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[Path]:
+def writing(folder: Path, *, option: str = "--out") -> Iterator[Path]:
     """A hidden folder beside `folder` to write into; it becomes `folder` at the end, or is removed.
 
     The last step is one rename, so a crash, a full disk or Ctrl-C leaves no half run under the name.
 
+    Args:
+        folder: to be made.
+        option: of the command line, which chose the place; an error's hint names it.
+
     Raises:
-        RecordError: `folder` is there already, or no folder can be made there.
+        RecordError: `folder` is there already, at the beginning or at the end, or cannot be made.
     """
     if folder.exists():
         raise RecordError(f"{folder} exists already")
@@ -42,16 +46,27 @@ def writing(folder: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
     except OSError as error:
-        raise RecordError(f"{folder} cannot be written: {error}", hint="choose another --out") from error
+        raise RecordError(f"{folder} cannot be written: {error}", hint=f"choose another {option}") from error
     try:
         yield partial
-        partial.rename(folder)
+        _rename(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):  # parents that hold other runs by now stay
             for parent in missing:
                 parent.rmdir()
         raise
+
+
+def _rename(partial: Path, folder: Path) -> None:
+    try:
+        partial.rename(folder)
+    except OSError as error:
+        raise RecordError(
+            f"{folder} was written by another process in the meantime"
+            if folder.exists()
+            else f"{folder} cannot be written: {error}"
+        ) from error
 
 
 def read_run(path: Path) -> list[RunRecord]:

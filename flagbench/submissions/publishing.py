@@ -37,7 +37,7 @@ def publish_to_folder(folder: Path, submission: Submission, board: Path) -> Path
     target = _place(board, submission)
     if target.parent.resolve() != board.resolve() / "submissions" / submission.track:
         raise RecordError(f"{target.parent} leads out of {board}", hint="remove the link")
-    with writing(target) as partial:
+    with writing(target, option="--to") as partial:
         _copy(folder, partial)
     return target
 

@@ -107,7 +107,7 @@ def test_a_folder_that_exists_is_refused_and_untouched(tmp_path: Path) -> None:
 
 def test_a_folder_that_another_process_wrote_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     folder = seed_folder(tmp_path)
-    with pytest.raises(OSError, match=r"not empty|exists"):
+    with pytest.raises(RecordError, match="was written by another process in the meantime"):
         write_something(folder, "late", meanwhile=lambda: write_something(folder))
     assert (folder / "record.json").read_text() == "whole"
     assert list(folder.parent.iterdir()) == [folder]

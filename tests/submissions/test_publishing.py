@@ -65,6 +65,15 @@ def test_a_folder_gets_the_same_content(prepared: "Prepared", manifest: Submissi
         publish_to_folder(prepared.folder, manifest, board)
 
 
+def test_a_place_that_takes_nothing_is_named_by_its_option(
+    prepared: "Prepared", manifest: Submission, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RecordError, match="cannot be written") as refused:
+        publish_to_folder(prepared.folder, manifest, tmp_path / "file" / "board")
+    assert refused.value.hint == "choose another --to"
+
+
 def test_only_plain_files_of_a_submission_are_copied(submission: Path, tmp_path: Path) -> None:
     (submission / "more.py").write_text("x")
     with pytest.raises(RecordError, match="an unknown file"):
