@@ -1,7 +1,7 @@
 """The `flagbench` command. Only the parser is built here; each command loads what it needs when called.
 
-stdout is data, stderr is talk. Exit 0 when done, 2 for what the user can mend, 130 after Ctrl-C, 1 for a
-check that was asked for and failed, and for a bug of flagbench.
+stdout is data, stderr is talk. Exit 0 when done, 2 for what the user can mend, 130 after Ctrl-C, 143 after
+SIGTERM, 1 for a check that was asked for and failed, and for a bug of flagbench.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from flagbench.cli.new import add_new
 from flagbench.cli.report import add_report
 from flagbench.cli.submit import add_submit
 from flagbench.cli.suite import add_suite
+from flagbench.cli.termination import heard_terminations
 from flagbench.errors import FlagbenchError
 from flagbench.version import __version__
 
@@ -228,20 +229,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         the exit status.
     """
-    try:
-        arguments = build_parser().parse_args(argv)
-        status = _call(arguments)
-        sys.stdout.flush()
-    except FlagbenchError as error:
-        if os.environ.get("FLAGBENCH_TRACEBACK"):
-            raise
-        fail(error.message, hint=error.hint)
-        return 2
-    except KeyboardInterrupt as interrupt:
-        print(str(interrupt) or "interrupted; the seed in progress was not written", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of a pipe has left; the interpreter's own flush at exit must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
+    with heard_terminations() as terminations:
+        try:
+            arguments = build_parser().parse_args(argv)
+            status = _call(arguments)
+            sys.stdout.flush()
+        except FlagbenchError as error:
+            if os.environ.get("FLAGBENCH_TRACEBACK"):
+                raise
+            fail(error.message, hint=error.hint)
+            return 2
+        except KeyboardInterrupt as interrupt:
+            print(str(interrupt) or "interrupted; the seed in progress was not written", file=sys.stderr)
+            return 143 if terminations else 130
+        except BrokenPipeError:
+            # The reader of a pipe has left; the interpreter's own flush at exit must not complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return status

@@ -45,13 +45,16 @@ def begun(command: list[str], folder: Path) -> "subprocess.Popen[str]":
     pytest.fail(f"the training did not begin: {process.communicate()}")
 
 
-def test_ctrl_c_in_training_leaves_with_130_and_nothing_half_written(
-    training: list[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_signal_in_training_leaves_nothing_half_written(
+    training: list[str], tmp_path: Path, sent: signal.Signals, status: int
 ) -> None:
     process = begun(training, tmp_path / "out")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (status, "")
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "interrupted; the seed in progress was not written"
     assert list(tmp_path.rglob("*")) == []

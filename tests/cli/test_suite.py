@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -233,18 +233,19 @@ def started(suite: Path, *, jobs: int) -> "subprocess.Popen[str]":
     pytest.fail(f"the cells did not begin: {process.communicate()}")
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
-def test_ctrl_c_stops_the_workers_and_the_same_command_goes_on(
-    flagbench: "CommandLine", suite: Path, *, whole_group: bool
+@pytest.mark.parametrize(
+    ("send", "sent", "status"),
+    [(os.killpg, signal.SIGINT, 130), (os.kill, signal.SIGINT, 130), (os.kill, signal.SIGTERM, 143)],
+    ids=["terminal", "kill", "sigterm"],
+)
+def test_a_signal_stops_the_workers_and_the_same_command_goes_on(
+    flagbench: "CommandLine", suite: Path, send: Callable[[int, int], None], sent: int, status: int
 ) -> None:
     (suite.parent / "wait").touch()
     process = started(suite, jobs=2)
-    if whole_group:  # as a terminal does
-        os.killpg(process.pid, signal.SIGINT)
-    else:
-        os.kill(process.pid, signal.SIGINT)
+    send(process.pid, sent)
     out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (status, "")
     assert "Traceback" not in err
     assert err.splitlines()[-1] == (
         "interrupted; finished cells are kept, and the same command goes on with the others"
