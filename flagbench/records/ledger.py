@@ -22,6 +22,10 @@ from flagbench.errors import RecordError
 GENESIS = "0" * 64
 """Stands for the hash of the entry before the first."""
 
+BROKEN = "restore the ledger from a copy, or begin another in a new --out"
+
+TORN = "a run was killed while it wrote this line, and no record refers to it: remove the line"
+
 
 class LedgerState(NamedTuple):
     """Where a ledger stood: the hash of its last entry and the number of entries."""
@@ -82,12 +86,14 @@ def verify(path: Path, *, expected: LedgerState | None = None) -> LedgerState:
         RecordError: the first line that does not fit, or a ledger that ends before `expected`.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"the ledger {path} cannot be read: {error}") from error
-    heads = [GENESIS]
+    lines, heads = text.splitlines(), [GENESIS]
     for number, line in enumerate(lines, start=1):
-        heads.append(_checked(line, previous=heads[-1], index=number - 1, where=f"{path}, line {number}"))
+        where = f"{path}, line {number}"
+        torn = number == len(lines) and not text.endswith("\n")
+        heads.append(_checked(line, previous=heads[-1], index=number - 1, where=where, torn=torn))
     if expected is not None and (expected.length >= len(heads) or heads[expected.length] != expected.head):
         raise RecordError(
             f"the ledger {path} does not hold the entry {expected.length} that a record refers to",
@@ -157,14 +163,14 @@ def _mean_known(values: list[float]) -> float:
     return sum(known) / len(known) if known else math.nan
 
 
-def _checked(line: str, *, previous: str, index: int, where: str) -> str:
+def _checked(line: str, *, previous: str, index: int, where: str, torn: bool) -> str:
     try:
         entry = json.loads(line)
         digest = entry.pop("sha256")
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise RecordError(f"{where}: no ledger entry") from error
+        raise RecordError(f"{where}: no ledger entry", hint=TORN if torn else BROKEN) from error
     if entry.get("index") != index or entry.get("previous") != previous:
-        raise RecordError(f"{where}: the chain is broken: an entry was dropped, added or moved")
+        raise RecordError(f"{where}: the chain is broken: an entry was dropped, added or moved", hint=BROKEN)
     if canonical_sha256(entry) != digest:
-        raise RecordError(f"{where}: the entry was edited: its hash does not fit")
+        raise RecordError(f"{where}: the entry was edited: its hash does not fit", hint=BROKEN)
     return str(digest)

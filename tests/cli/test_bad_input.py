@@ -188,7 +188,7 @@ def test_a_broken_ledger_is_found_before_the_training(run_toy: "CommandLine") ->
     Path("out").mkdir()
     Path("out/ledger.jsonl").write_text("{}\n")
     outcome = run_toy(*RANDOM_FLAG, "--out", "out", "--env-steps", "1000000000")
-    assert_refused(outcome, "ledger.jsonl, line 1: no ledger entry", None)
+    assert_refused(outcome, "ledger.jsonl, line 1: no ledger entry", "restore the ledger from a copy")
 
 
 AGENTS = """

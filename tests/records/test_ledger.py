@@ -87,7 +87,19 @@ def test_a_ledger_that_was_tampered_with_is_found_out_and_refuses_more(ledger: P
         with pytest.raises(RecordError) as caught:
             use(ledger)
         assert caught.value.message.startswith(f"{ledger}, {error}")
+        assert caught.value.hint == "restore the ledger from a copy, or begin another in a new --out"
     assert ledger.read_bytes() == before
+
+
+def test_after_a_crash_in_the_middle_of_a_line_it_goes_on_without_that_line(ledger: Path) -> None:
+    whole = ledger.read_bytes()
+    state = verify(ledger)
+    ledger.write_bytes(whole + whole.splitlines()[-1][:40])
+    with pytest.raises(RecordError, match="line 5: no ledger entry") as caught:
+        append_trial(ledger, {"seed": 9})
+    assert str(caught.value.hint).endswith("no record refers to it: remove the line")
+    ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-1]))
+    assert verify(ledger) == state
 
 
 def test_an_inserted_line_is_found_even_if_it_fits_the_one_before(ledger: Path) -> None:
