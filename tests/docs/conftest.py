@@ -1,6 +1,5 @@
-import os
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -11,10 +10,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def docs_tables() -> ModuleType:
-    """`scripts/docs-tables` as a module."""
-    loader = SourceFileLoader("docs_tables", os.fspath(ROOT / "scripts" / "docs-tables"))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    """What `scripts/docs-tables` calls."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        return import_module("docs_tables.parts")
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))

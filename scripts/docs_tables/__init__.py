@@ -1,0 +1,1 @@
+"""The generated parts of docs/*.md, each from the code that it describes."""
