@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from flagbench.cli.metric_option import add_metric
 from flagbench.errors import ConfigError
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "html", "json")
@@ -31,6 +32,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--primary", choices=PRIMARY, default=PRIMARY[0], help="metric of the primary endpoint (sharpe_ratio)"
     )
+    add_metric(parser)
 
 
 def compare_command(arguments: argparse.Namespace) -> None:

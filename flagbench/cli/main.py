@@ -16,6 +16,7 @@ from flagbench.cli.check_agent import add_check_agent
 from flagbench.cli.check_leaks import add_check_leaks
 from flagbench.cli.compare import add_compare
 from flagbench.cli.leaderboard import add_leaderboard
+from flagbench.cli.metric_option import add_metric
 from flagbench.cli.new import add_new
 from flagbench.cli.report import add_report
 from flagbench.cli.submit import add_submit
@@ -87,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument(
         "run", metavar="RUN", help="a folder that `flagbench run` printed, or a seed's folder in it"
     )
-    _add_metric(show)
+    add_metric(show)
     show.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -100,16 +101,6 @@ def _add_market(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--periods", type=int, metavar="P", help="periods per year, instead of the calendar's"
-    )
-
-
-def _add_metric(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--metric",
-        action="append",
-        default=[],
-        metavar="FILE.py:NAME",
-        help="a metric of your own beside the installed ones",
     )
 
 
@@ -137,7 +128,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a param of the agent"
     )
-    _add_metric(parser)
+    add_metric(parser)
     parser.add_argument(
         "--track",
         action="append",
@@ -205,7 +196,7 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         help="InvestorBench's convention instead of a protocol: fills at the close just seen, no costs; "
         "the CSV may hold date,position with -1, 0 or 1",
     )
-    _add_metric(parser)
+    add_metric(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

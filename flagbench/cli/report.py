@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from flagbench.cli.metric_option import add_metric
 from flagbench.errors import ConfigError
 
 
@@ -20,6 +21,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="FOLDER", help="a data folder for the prices, instead of the one the runs name"
     )
+    add_metric(parser)
 
 
 def report_command(arguments: argparse.Namespace) -> None:

@@ -51,6 +51,16 @@ def test_a_score_has_it_or_its_reason(
     assert score["undefined"]["days_up"] == "never held a position"
 
 
+def test_a_comparison_and_a_report_have_it_too(
+    flagbench: "CommandLine", random_run: "Ran", option: tuple[str, str], tmp_path: Path
+) -> None:
+    assert "days up" in flagbench("compare", random_run.folder, *option).out
+    assert "days up" not in flagbench("compare", random_run.folder).out
+    page = tmp_path / "page.html"
+    assert flagbench("report", random_run.folder, *option, "--out", page).status == 0
+    assert "days up" in page.read_text(encoding="utf-8")
+
+
 def test_an_old_record_without_it_shows_a_dash(
     flagbench: "CommandLine", random_run: "Ran", option: tuple[str, str]
 ) -> None:
