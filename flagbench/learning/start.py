@@ -1,5 +1,6 @@
 """From a `Setup` to a running accelerator, and what was really observed of it."""
 
+import atexit
 import os
 import sys
 from collections.abc import Iterator
@@ -88,6 +89,9 @@ def tracked(accelerator: Accelerator, tracking: Tracking | None) -> Iterator[For
     tracking.folder.mkdir(parents=True, exist_ok=True)
     with _tracking("begin"):
         accelerator.init_trackers(PROJECT, config=dict(tracking.config), init_kwargs=own)
+    # What trackers print when the process ends would stand below the results; the last registered is first.
+    atexit.unregister(_talk_on_stderr)
+    atexit.register(_talk_on_stderr)
 
     def forward(figures: dict[str, float], step: int) -> None:
         with _tracking("log"):
@@ -112,6 +116,10 @@ def _tracking(what: str) -> Iterator[None]:
             f"a tracker failed to {what}: {error!r}",
             hint="leave out --track; train.jsonl has the same figures",
         ) from error
+
+
+def _talk_on_stderr() -> None:
+    sys.stdout = sys.stderr
 
 
 def observed(accelerator: Accelerator) -> dict[str, Any]:

@@ -1,4 +1,9 @@
 import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +41,29 @@ def test_tensorboard_gets_what_the_training_log_has_and_nothing_changes(
     assert record["actions_sha256"] == untracked["actions_sha256"]
     assert record["training"]["weights_sha256"] == untracked["training"]["weights_sha256"]
     assert record["spec"]["track"] == ["tensorboard"]
+
+
+def test_trackio_gets_it_too_and_what_it_prints_is_no_data(
+    csv_task: tuple[str, ...], tiny_training: tuple[str, ...], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "flagbench", "run", *tiny_training, *csv_task, "--track", "trackio"]
+    done = subprocess.run(
+        [*command, "--seeds", "3", "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TRACKIO_DIR": str(tmp_path / "trackio")},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "* Run finished" in done.stderr
+    assert "* Run finished" not in done.stdout
+    run = Path(done.stdout.splitlines()[-1])
+    log = read_training_log(run / "seed-3" / "train.jsonl")
+    with closing(sqlite3.connect(tmp_path / "trackio" / "flagbench.db")) as database:
+        rows = database.execute("select step, metrics from metrics order by step").fetchall()
+    assert [step for step, _ in rows] == [8, 16]
+    shown = [json.loads(metrics)["entropy"] for _, metrics in rows]
+    assert shown == pytest.approx([line["entropy"] for line in log])
 
 
 @pytest.mark.parametrize(
