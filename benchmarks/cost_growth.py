@@ -76,6 +76,7 @@ def seconds_per_step(place: Place, *, small: bool, rounds: int) -> dict[str, flo
         num_envs=place.environments,
         params=params,
         lookback=LONG_LOOKBACK,  # more closes than fit: prompts are as long as they may be
+        practised=True,
     )
     trainings = {name: Training(make(**params), workload) for name, make in WAYS.items()}
     times: dict[str, list[float]] = {name: [] for name in WAYS}

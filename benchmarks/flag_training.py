@@ -49,7 +49,8 @@ def contest(workload: Workload) -> Contest:
 def large(full: bool, *, layers: int, num_envs: int, tokens: int = 256, **ppo: Any) -> Contest:
     """135M shape, or a small random model.
 
-    Every bar is met twice; a training of the paper's length meets each over 200 times.
+    Every bar is met twice; a training of the paper's length meets each over 200 times. Where several
+    environments share their bars, accounts have a history: what they share is less than at the beginning.
     """
     bars = (8 if num_envs == 1 else 4) if full else 3
     num_steps = bars - 1  # decisions of a pass through the window
@@ -67,6 +68,7 @@ def large(full: bool, *, layers: int, num_envs: int, tokens: int = 256, **ppo: A
                 "ppo": {"num_steps": num_steps, "minibatch_size": 8 * num_envs, **ppo},
             },
             lookback=None if tokens == TOKENS else LONG_LOOKBACK,
+            practised=num_envs > 1,
         )
     )
 

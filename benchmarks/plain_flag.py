@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.practised_envs import HISTORY, practised_envs
 from flagbench.agents.prompt import Prompt
 from flagbench.agents.training import MakeEnvs, Setup, training_envs
 from flagbench.flag.agent import FlagAgent, Parts
@@ -56,22 +57,26 @@ class Workload(NamedTuple):
     """What is trained on."""
 
     bars: int
-    """Of the training window."""
+    """Of the training window that are learnt on."""
     env_steps: int
     num_envs: int
     params: dict[str, Any]
     """Of the agent."""
     lookback: int | None = None
     """Bars that a prompt shows; the protocol's own unless given."""
+    practised: bool = False
+    """Whether episodes begin with a history, as they have it from their eleventh bar on."""
 
     def make_envs(self) -> MakeEnvs:
         """Environments over a replica of TSLA with news, which this project draws."""
-        market = make_replica(load_asset("TSLA"), ReplicaSpec(signal=0.9, train=self.bars, test=4))
+        bars = self.bars + (HISTORY if self.practised else 0)
+        market = make_replica(load_asset("TSLA"), ReplicaSpec(signal=0.9, train=bars, test=4))
         protocol = load_protocol("standard")
         if self.lookback is not None:
             protocol = protocol.model_copy(update={"lookback": self.lookback})
         train = market.asset.windows.train
-        return training_envs(market.until(train), protocol, train)
+        make = practised_envs if self.practised else training_envs
+        return make(market.until(train), protocol, train)
 
     @property
     def setup(self) -> Setup:
