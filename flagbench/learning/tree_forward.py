@@ -246,7 +246,7 @@ def _gathered(memory: Memory | None, parents: Tensor) -> Memory | None:
         return None
     if len(memory.keys) == 1:
         return Memory(*(part.expand(len(parents), -1, -1, -1) for part in memory))
-    return Memory(*(part[parents] for part in memory))
+    return Memory(*(part.index_select(0, parents) for part in memory))
 
 
 def _longer(before: Memory | None, keys: Tensor, values: Tensor) -> Memory:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -212,3 +212,23 @@ def test_trees_of_every_shape_agree_with_their_prompts(data: st.DataObject) -> N
         together = split.last_hidden(tree_of(prompts))
         alone = [split.last_hidden(tree_of([prompt])) for prompt in prompts]
     assert_alike(together, torch.cat(alone))
+
+
+@pytest.fixture
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_two_threads")
+def test_gradients_are_the_same_every_time_with_several_threads() -> None:
+    """Adding up by index in several threads would add in whatever order they come."""
+    split = SplitBackbone(llama(), trained_layers=2)
+    static, bars = torch.randn(60, 32), [torch.randn(200, 32) for _ in range(4)]
+    tree = tree_of([(static, bars[row % 4], torch.randn(20, 32)) for row in range(48)])
+    weights = list(split.upper_layers.parameters())
+    found = [torch.autograd.grad(split.last_hidden(tree).square().sum(), weights) for _ in range(6)]
+    for again in found[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(found[0], again, strict=True))
