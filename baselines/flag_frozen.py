@@ -14,6 +14,7 @@ from pydantic import Field
 from flagbench.agents.backbone_name import EMBEDDED
 from flagbench.flag.agent import FlagAgent
 from flagbench.learning.ppo_params import Preset
+from flagbench.trading.accounts import HISTORY_LENGTH
 
 
 class FlagFrozen(FlagAgent):
@@ -27,6 +28,7 @@ class FlagFrozen(FlagAgent):
         head_width: hidden units of the policy head and of the value head.
         max_prompt_tokens: None for the backbone's whole context.
         text_share: the largest part of the context that text may take.
+        history: past rewards, values and actions in the prompt, as FLAG's.
         checkpoint_rule: which weights are kept, as FLAG's.
     """
 
@@ -40,6 +42,7 @@ class FlagFrozen(FlagAgent):
         head_width: Annotated[int, Field(gt=0)] = 64,
         max_prompt_tokens: Annotated[int, Field(gt=0)] | None = None,
         text_share: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        history: Annotated[int, Field(ge=0, le=HISTORY_LENGTH)] = HISTORY_LENGTH,
         checkpoint_rule: Literal["last", "best_train_return"] = "last",
     ) -> None:
         super().__init__(
@@ -51,5 +54,6 @@ class FlagFrozen(FlagAgent):
             head_width=head_width,
             max_prompt_tokens=max_prompt_tokens,
             text_share=text_share,
+            history=history,
             checkpoint_rule=checkpoint_rule,
         )

@@ -16,6 +16,7 @@ from flagbench.agents.agent import Briefing
 from flagbench.agents.backbone_name import EMBEDDED, has_random_weights
 from flagbench.agents.usage import Prices, Usage
 from flagbench.errors import AgentError, ConfigError
+from flagbench.trading.accounts import HISTORY_LENGTH
 from flagbench.trading.observation import Observation
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class PromptedLLM:
         max_prompt_tokens: None for a local model's whole context, or 8,192 of a server's, counted as four
             bytes each.
         text_share: the largest part of it that text may take; as of `flag`, not stated in the paper, half.
+        history: past rewards, values and actions in the prompt, as of `flag`.
         max_answer_tokens: of a generated answer. The JSON asked for has about ten; a fence fits too.
         tries: of one question to a server. Not stated; with `pause` they last half a minute at most.
         pause: seconds before the second try at most, doubled for each further one, with full jitter. Not
@@ -79,6 +81,7 @@ class PromptedLLM:
         prompt: Literal["paper", "news"] = "paper",
         max_prompt_tokens: Annotated[int, Field(gt=0)] | None = None,
         text_share: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        history: Annotated[int, Field(ge=0, le=HISTORY_LENGTH)] = HISTORY_LENGTH,
         max_answer_tokens: Annotated[int, Field(gt=0)] = 32,
         tries: Annotated[int, Field(gt=0)] = 6,
         pause: Positive = 1.0,
@@ -179,6 +182,7 @@ class LocalModel:
             variant=params["prompt"],
             max_tokens=min(room, params["max_prompt_tokens"] or room) - len(self._examples),
             text_share=params["text_share"],
+            history=params["history"],
         )
 
     def prompt(self, observation: Observation) -> list[int]:
@@ -254,6 +258,7 @@ class ServedModel:
             variant=params["prompt"],
             max_tokens=limit - len(self._examples),
             text_share=params["text_share"],
+            history=params["history"],
         )
 
     def text(self, observation: Observation) -> str:

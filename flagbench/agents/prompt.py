@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 
 from flagbench.errors import ConfigError
+from flagbench.trading.accounts import HISTORY_LENGTH
 from flagbench.trading.action import NAMES
 from flagbench.trading.observation import Observation
 
@@ -79,19 +80,25 @@ def closes_line(observation: Observation, count: int) -> str:
     return " ".join(f"{value:.1f}" for value in 100 * closes / closes[-1])
 
 
-def account_line(observation: Observation, count: int) -> str:
-    """Position, cash, value, running profit and loss, and the last `count` rewards, values and actions."""
+def account_line(observation: Observation, count: int | None) -> str:
+    """Position, cash, value, running profit and loss, and the last `count` rewards, values and actions.
+
+    Args:
+        observation: of a bar.
+        count: None leaves their names out too.
+    """
     position, cash, equity, days, mean, deviation = (float(value) for value in observation["account"])
-    history = observation["history"][len(observation["history"]) - count :]
+    history = observation["history"][len(observation["history"]) - (count or 0) :]
     past = [row for row in history.astype(np.float64) if row[0] >= 0]
     rewards = " ".join(f"{row[1]:.2f}" for row in past)
     values = " ".join(f"{100 * row[2]:.1f}" for row in past)
     actions = " ".join(NAMES[int(row[0])] for row in past)
-    return (
-        f"rewards: {rewards}\nvalues: {values}\nactions: {actions}\n"
+    shown = f"rewards: {rewards}\nvalues: {values}\nactions: {actions}\n"
+    now = (
         f"day: {days:.0f}, mean: {100 * mean:.2f}, sd: {100 * deviation:.2f}\n"
         f"position: {'long' if position else 'flat'}, cash: {100 * cash:.1f}, value: {100 * equity:.1f}\n"
     )
+    return now if count is None else shown + now
 
 
 class PromptWriter:
@@ -102,13 +109,23 @@ class PromptWriter:
         variant: `paper` has prices and account, `news` adds the day's text.
         max_tokens: the context.
         text_share: the largest part of the context that text may take.
+        history: how many of the last ten decisions are shown at most; with 0 their names are left out too.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, variant: Variant, max_tokens: int, text_share: float) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        variant: Variant,
+        max_tokens: int,
+        text_share: float,
+        history: int = HISTORY_LENGTH,
+    ) -> None:
         self._tokenizer = tokenizer
         self._variant = variant
         self._max_tokens = max_tokens
         self._text_share = text_share
+        self._history = history
         self._head, self._tail = self._frame()
         self._cached = lru_cache(maxsize=4096)(self._tokens)
         self.counts = PromptCounts()
@@ -117,15 +134,18 @@ class PromptWriter:
         """The prompt of an observation.
 
         If it is too long, text gives way first (whole items, oldest first; the last one to fit is cut),
-        then the oldest closes down to 5, then the oldest of the last ten rewards, values and actions.
+        then the oldest closes down to 5, then the oldest rewards, values and actions.
 
         Raises:
             ConfigError: even then it does not fit the context.
         """
-        lookback, past = len(observation["window"]), len(observation["history"])
+        lookback, past = len(observation["window"]), min(self._history, len(observation["history"]))
         for closes, history in _shrinking(lookback, past):
             market = self._cached(f"closes: {closes_line(observation, closes)}\n")
-            account = [*self._tokens(account_line(observation, history)), *self._tail]
+            account = [
+                *self._tokens(account_line(observation, history if self._history else None)),
+                *self._tail,
+            ]
             room = self._max_tokens - len(self._head) - len(market) - len(account)
             if room >= 0:
                 break
@@ -140,7 +160,8 @@ class PromptWriter:
         counts.prompts += 1
         counts.tokens += len(tokens)
         counts.closes_dropped += lookback - closes
-        dropped = observation["history"][: past - history]
+        kept = len(observation["history"]) - past
+        dropped = observation["history"][kept : kept + past - history]
         counts.history_dropped += int((dropped[:, 0] >= 0).sum())
         return Prompt(tokens, static=len(self._head), daily=len(tokens) - len(account))
 

@@ -16,6 +16,7 @@ from flagbench.agents.backbone_name import EMBEDDED
 from flagbench.agents.training import MakeEnvs, Setup, TrainingMonitor
 from flagbench.errors import AgentError, RecordError
 from flagbench.learning.ppo_params import Preset, ppo_params
+from flagbench.trading.accounts import HISTORY_LENGTH
 from flagbench.trading.observation import Observation
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class FlagAgent:
         head_width: hidden units of the policy head and of the value head.
         max_prompt_tokens: None for the backbone's whole context.
         text_share: the largest part of the context that text may take. Not stated; half.
+        history: past rewards, values and actions in the prompt. Not stated; ten, all that an observation has.
+            Fewer make the account shorter, which is all that environments do not share of a bar's prompt.
         forward: `plain` runs the whole backbone for every prompt, which costs more and gives the same; a
             family that cannot be split is always run so.
         checkpoint_rule: which weights are kept, fixed before the test window is opened. Not stated; the
@@ -71,6 +74,7 @@ class FlagAgent:
         head_width: Annotated[int, Field(gt=0)] = 64,
         max_prompt_tokens: Annotated[int, Field(gt=0)] | None = None,
         text_share: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        history: Annotated[int, Field(ge=0, le=HISTORY_LENGTH)] = HISTORY_LENGTH,
         forward: Literal["split", "plain"] = "split",
         checkpoint_rule: Literal["last", "best_train_return"] = "last",
     ) -> None:
@@ -86,6 +90,7 @@ class FlagAgent:
             "head_width": head_width,
             "max_prompt_tokens": max_prompt_tokens,
             "text_share": text_share,
+            "history": history,
             "forward": forward,
             "checkpoint_rule": checkpoint_rule,
         }
@@ -274,6 +279,10 @@ class FlagAgent:
         )
         limit = min(backbone.max_tokens, params["max_prompt_tokens"] or backbone.max_tokens)
         writer = PromptWriter(
-            backbone.tokenizer, variant=params["prompt"], max_tokens=limit, text_share=params["text_share"]
+            backbone.tokenizer,
+            variant=params["prompt"],
+            max_tokens=limit,
+            text_share=params["text_share"],
+            history=params["history"],
         )
         return Parts(backbone, halves, FlagNet(halves, head_width=params["head_width"]), writer)

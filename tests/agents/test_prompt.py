@@ -52,6 +52,29 @@ def test_the_whole_prompt_reads_as_four_blocks(own_tokenizer: Any, observation: 
     )
 
 
+@pytest.mark.parametrize(
+    ("history", "shown"),
+    [
+        (1, "rewards: -0.25\nvalues: 99.5\nactions: buy\n"),
+        (0, ""),
+    ],
+)
+def test_fewer_past_decisions_are_shown_where_fewer_are_wanted(
+    own_tokenizer: Any, observation: "ObservationFactory", history: int, shown: str
+) -> None:
+    seen = observation(lookback=5, decisions=2)
+    seen["history"][-2:] = np.array([[1, 0, 1], [2, -0.25, 0.995]])
+    seen["account"][:] = [1, 0, 0.995, 2, -0.0025, 0.005]
+    short = PromptWriter(own_tokenizer, variant="paper", max_tokens=1024, text_share=0.5, history=history)
+    prompt = short.write(seen)
+    assert own_tokenizer.decode(prompt.tokens[prompt.daily :]) == (
+        f'{shown}day: 2, mean: -0.25, sd: 0.50\nposition: long, cash: 0.0, value: 99.5\n{{"Action": "'
+    )
+    whole = writer(own_tokenizer, "paper").write(seen)
+    assert prompt.tokens[: prompt.daily] == whole.tokens[: whole.daily]
+    assert short.counts.history_dropped == 0
+
+
 def test_a_prompt_is_a_function_of_the_observation_alone(
     tokenizer: Any, observation: "ObservationFactory"
 ) -> None:
