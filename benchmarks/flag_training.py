@@ -9,6 +9,7 @@ from transformers import LlamaConfig
 
 from benchmarks.interleaving import Contest, Row
 from benchmarks.plain_flag import PlainFlag, Training, Workload, agree
+from benchmarks.practised_envs import HISTORY
 from flagbench.flag.agent import FlagAgent
 from flagbench.learning.backbone import load_backbone
 
@@ -46,7 +47,9 @@ def contest(workload: Workload) -> Contest:
     return Contest(ours.run, theirs.run, lambda: agree(ours, theirs))
 
 
-def large(full: bool, *, layers: int, num_envs: int, tokens: int = 256, **ppo: Any) -> Contest:
+def large(
+    full: bool, *, layers: int, num_envs: int, tokens: int = 256, history: int = HISTORY, **ppo: Any
+) -> Contest:
     """135M shape, or a small random model.
 
     Every bar is met twice; a training of the paper's length meets each over 200 times. Where several
@@ -65,6 +68,7 @@ def large(full: bool, *, layers: int, num_envs: int, tokens: int = 256, **ppo: A
                 "trainable_layers": layers if full else 2,
                 "prompt": "news",
                 "max_prompt_tokens": tokens,
+                "history": history,
                 "ppo": {"num_steps": num_steps, "minibatch_size": 8 * num_envs, **ppo},
             },
             lookback=None if tokens == TOKENS else LONG_LOOKBACK,
@@ -111,6 +115,15 @@ ROWS = (
         8.0,
         lambda full: large(full, layers=6, num_envs=8, shuffle="bars"),
         rounds=3,
+        warm_up=False,
+    ),
+    Row(
+        "flag-135m-8-envs-short",
+        "FLAG training, 8 environments, 135M shape, T = 256, top 6 layers, minibatches by bars, `history=0`",
+        AGAINST,
+        8.0,
+        lambda full: large(full, layers=6, num_envs=8, history=0, shuffle="bars"),
+        rounds=2,
         warm_up=False,
     ),
     Row(

@@ -17,6 +17,7 @@ MODULES = {
         "flag-135m-6",
         "flag-135m-15",
         "flag-135m-8-envs",
+        "flag-135m-8-envs-short",
         "flag-135m-8-envs-512",
         "flag-embedded",
     ),
