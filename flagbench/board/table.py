@@ -167,7 +167,9 @@ def _link(standing: Standing, entry: Entry) -> Markup:
 def _reference_name(standing: Standing, reference: Reference) -> Markup:
     name = Markup("buy-and-hold")
     if reference.entries:
-        address = entry_address(standing.id, reference.entries[-1].name)
+        # Whoever hands in the same actions later does not get the reader who looks for the reference.
+        first = min(reference.entries, key=lambda each: (each.status != "reproduced", each.submission.date))
+        address = entry_address(standing.id, first.name)
         name = Markup('<a href="{}">buy-and-hold</a>').format(address)
     return Markup("{}<small>computed</small>").format(name)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import random
 import sys
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING
 from flagbench.errors import ConfigError, RecordError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flagbench.experiment import RunMonitor
     from flagbench.planning import Plan, RunSpec
+    from flagbench.submissions.agent_checks import Difference
     from flagbench.submissions.badge import Badge
     from flagbench.submissions.run_checks import CheckedRun
     from flagbench.submissions.submission import Submission
@@ -24,8 +28,8 @@ if TYPE_CHECKING:
 def add_reproduce(parser: argparse.ArgumentParser) -> None:
     """Flags of `flagbench leaderboard reproduce`."""
     parser.add_argument("submission", metavar="DIR", help="a submission's folder")
-    parser.add_argument("--seed", type=int, metavar="K", help="which seed (the first)")
-    parser.add_argument("--asset", help="on which asset (the first)")
+    parser.add_argument("--seed", type=int, metavar="K", help="which seed (drawn by chance)")
+    parser.add_argument("--asset", help="on which asset (drawn by chance)")
     parser.add_argument(
         "--agent", metavar="FILE.py:CLASS", help="where the agent lies here, if it is not one of flagbench's"
     )
@@ -82,9 +86,14 @@ def _valid(folder: Path, arguments: argparse.Namespace) -> "Checked":
 
 
 def _chosen(checked: "Checked", arguments: argparse.Namespace) -> "CheckedRun":
-    for run in checked.runs:
-        if arguments.asset in (None, run.claim.asset) and arguments.seed in (None, run.claim.seed):
-            return run
+    """The run to be trained again, drawn from those that were meant: no submitter can foresee it."""
+    meant = [
+        run
+        for run in checked.runs
+        if arguments.asset in (None, run.claim.asset) and arguments.seed in (None, run.claim.seed)
+    ]
+    if meant:
+        return random.SystemRandom().choice(meant)
     assets = sorted({run.claim.asset for run in checked.runs})
     seeds = sorted({run.claim.seed for run in checked.runs})
     raise ConfigError(
@@ -102,6 +111,7 @@ def _reproduced(
     from flagbench.planning import plans
     from flagbench.records.action_file import read_actions
     from flagbench.records.run_record import read_record
+    from flagbench.submissions.agent_checks import differences_after, differences_before
     from flagbench.submissions.layout import content_sha256
     from flagbench.submissions.reproduction import judge
 
@@ -110,9 +120,8 @@ def _reproduced(
         raise RecordError(f"{folder} is no valid submission")
     spec = _spec(submission, track, run, arguments, out=out)
     (plan,) = plans(spec, market=run.market)
-    same_source = plan.agent.source()["sha256"] == submission.agent.source_sha256
-    if not same_source:
-        print(f"note: the source of {spec.agent} here is not the one that was submitted", file=sys.stderr)
+    _refuse_another(differences_before(plan.agent, submission.agent), submission)
+    print(f"training {spec.agent} again on {run.claim.asset}, seed {run.claim.seed}", file=sys.stderr)
     with _progress(plan, run.claim.seed) as monitor:
         made = run_seed(plan, run.claim.seed, monitor)
     if made is None:
@@ -123,16 +132,31 @@ def _reproduced(
     if actions is None:
         raise RecordError(f"{made} holds no actions")
     record = read_record(made)
+    _refuse_another(differences_after(record.params, submission.agent, run.claim.asset), submission)
     return judge(
         run,
         [each for each in checked.runs if each.claim.asset == run.claim.asset],
         actions,
         play(run.market, run.protocol, [(test, actions)]),
         digest=content_sha256(folder),
-        source_is_claimed=same_source,
+        learns=plan.agent.trains,
         provenance={**record.provenance, "observed": record.observed},
         now=datetime.now(UTC),
     )
+
+
+def _refuse_another(differences: "Iterator[Difference]", submission: "Submission") -> None:
+    """No badge for one agent from the training of another."""
+    from flagbench.submissions.failure import shown
+
+    code = submission.card.code
+    for what, here, claimed in differences:
+        raise RecordError(
+            f"the agent here is not the one that was submitted: {what} is {shown(here)} here and "
+            f"{shown(claimed)} in the submission",
+            hint=f"take commit {code.commit} of {code.url or 'flagbench'}; --agent names a file of an agent "
+            "that does not ship",
+        )
 
 
 def _spec(
@@ -182,5 +206,5 @@ def _print(badge: "Badge") -> None:
     print(f"equal actions: {badge.equal_actions:.1%}{', all of them' if badge.exact else ''}")
     seeds = f"the submission's seeds go from {shown(badge.lowest)} to {shown(badge.highest)}"
     print(f"Sharpe ratio: {shown(badge.found)} found, {shown(badge.claimed)} submitted; {seeds}")
-    if not badge.source_is_claimed:
-        print("the agent's source is not the one that was submitted")
+    if badge.tolerance is not None and not badge.exact:
+        print(f"a submitted ratio may stand above the one found by up to {badge.tolerance:.4f}")

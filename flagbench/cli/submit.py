@@ -1,6 +1,7 @@
 """`flagbench submit`: prepare, validate and publish a submission to the leaderboard."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
         data=arguments.data,
         calibration=arguments.calibration,
     )
-    print(f"to check it again: flagbench submit validate {folder}", file=sys.stderr)
+    track = "" if arguments.track is None else f" --track {shlex.quote(arguments.track)}"
+    print(f"to check it again: flagbench submit validate {folder}{track}", file=sys.stderr)
     print(folder)
     return 0
 

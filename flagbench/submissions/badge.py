@@ -42,13 +42,15 @@ class Badge(Settings):
     exact: bool
     """Whether all actions are equal."""
     source_is_claimed: bool
-    """Whether the agent's file has the sha256 that the submission says."""
+    """Whether the agent's file has the submitted sha256; a badge of another file counts for nothing."""
+    tolerance: float | None = None
+    """By how much the submitted ratio might stand above the one found; null if only equal actions count."""
     provenance: dict[str, Any]
     """Versions, source revision and machine of the training."""
 
 
 def read_badge(folder: Path) -> Badge | None:
-    """The badge of a board's submission; None where there is none, or it is about another content.
+    """The badge of a board's submission; None where there is none, or it is about another content or agent.
 
     Raises:
         RecordError: the folder lies on no board, or the badge's file is broken.
@@ -57,7 +59,8 @@ def read_badge(folder: Path) -> Badge | None:
     if not path.is_file():
         return None
     badge = load_badge(path)
-    return badge if badge.submission_sha256 == content_sha256(folder) else None
+    speaks = badge.source_is_claimed and badge.submission_sha256 == content_sha256(folder)
+    return badge if speaks else None
 
 
 def status_of(folder: Path) -> Status:

@@ -86,7 +86,7 @@ def read_card(path: Path) -> Card:
         values, body = split_card(content.decode())
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
-    unfilled = [name for name, text in _texts(values) if FILL_IN in text]
+    unfilled = _unfilled(values)
     if unfilled:
         raise ConfigError(f"{path}: `{unfilled[0]}` is not filled in", hint=f"replace every `{FILL_IN}`")
     return Card(parse(CardFields, values, origin=str(path)), body)
@@ -104,7 +104,8 @@ def split_card(text: str) -> tuple[dict[str, Any], str]:
         raise ValueError(f"a card begins with YAML between two lines of `{FENCE}`")
     try:
         values = yaml.load(inner, Loader=_Loader)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        # Its readers of numbers, truths and dates fail in all of these ways on what only looks like one.
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 2}" if mark else ""
         raise ValueError(f"its head is no YAML{line}: {getattr(error, 'problem', None) or error}") from None
@@ -131,6 +132,12 @@ def card_failures(content: bytes, claimed: CardFields) -> list[Failure]:
         ]
     except ValueError as error:
         return [failure(CARD, "card", found=str(error), expected="a head of YAML, then Markdown", line=1)]
+    unfilled = [
+        failure(CARD, name, found=FILL_IN, expected="what only a person knows", line=_line(content, name))
+        for name in _unfilled(values)
+    ]
+    if unfilled:
+        return unfilled
     mine, theirs = fields.model_dump(mode="json"), claimed.model_dump(mode="json")
     return [
         failure(CARD, name, found=mine[name], expected=theirs[name], line=_line(content, name))
@@ -171,6 +178,10 @@ def starting_card(
 def _quoted(text: str) -> str:
     """Text as YAML holds it on one line."""
     return str(yaml.safe_dump(text, width=10_000, default_flow_style=True)).partition("\n")[0]
+
+
+def _unfilled(values: Mapping[str, Any]) -> list[str]:
+    return [name for name, text in _texts(values) if FILL_IN in text]
 
 
 def _texts(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -34,12 +34,18 @@ class Failure(NamedTuple):
 def failure(
     file: str | PurePosixPath, what: str, *, found: object, expected: object, line: int | None = None
 ) -> Failure:
-    """A failure with values that are cut to what can be read and hold no control characters."""
-    return Failure(str(file), line, what, shown(found), shown(expected))
+    """A failure whose every part is cut to what can be read and holds no control characters.
+
+    The names of files and keys are a stranger's too.
+    """
+    return Failure(shown(str(file)), line, shown(what), shown(found), shown(expected))
 
 
 def shown(value: object) -> str:
     """A value on one line, safe for a terminal: text as it is, other values as Python writes them."""
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except ValueError:  # of a number with more digits than Python writes
+        text = f"a {type(value).__name__} that is too long to write"
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flagbench.records.ledger import canonical_sha256
 from flagbench.registry import ships
+from flagbench.submissions.agent_checks import agent_failures
 from flagbench.submissions.failure import MOST, Failure, failure
 from flagbench.submissions.layout import CARD, SUBMISSION, actions_file, samples_file
 from flagbench.submissions.reading import Manifest
@@ -33,6 +35,7 @@ def manifest_failures(
         *_run_failures(manifest, track),
         *_knowledge_failures(manifest, track),
         *_code_failures(manifest),
+        *agent_failures(manifest),
         *_file_failures(manifest.submission, files),
     ]
 
@@ -45,6 +48,10 @@ def _place_failures(manifest: Manifest, folder: Path) -> Iterator[Failure]:
     ):
         if found != expected:
             yield failure(".", what, found=found, expected=expected)
+    latest = datetime.now(UTC).date() + timedelta(days=1)  # somebody's clock may go before ours
+    if submission.date > latest:
+        line, expected = manifest.lines.of("date"), f"no day after {latest}"
+        yield failure(SUBMISSION, "date", found=submission.date.isoformat(), expected=expected, line=line)
     last = max(run.created[:10] for run in submission.runs)
     if submission.date.isoformat() != last:
         line = manifest.lines.of("date")

@@ -26,15 +26,17 @@ def judge(
     own: Play,
     *,
     digest: str,
-    source_is_claimed: bool,
+    learns: bool,
     provenance: dict[str, Any],
     now: datetime,
 ) -> Badge:
     """The badge that a training earns.
 
-    It is reproduced if the actions are equal, or the Sharpe ratio lies within the range of the submission's
-    seeds on that asset, ends included: machines and versions round differently, and a rounding may flip an
-    action and all after it.
+    It is reproduced if the actions are equal. For an agent that learns, other actions may do too, since
+    machines and versions round differently, and a rounding may flip an action and all that is learnt after
+    it: if the Sharpe ratio found lies within the range of the submission's seeds on that asset, ends
+    included, and the submitted one does not stand above it by more than `tolerance` of those seeds. The range
+    alone is the submitter's to choose: one honest seed beside four from hindsight make it wide.
 
     Args:
         submitted: the seed that was trained again.
@@ -42,7 +44,7 @@ def judge(
         actions: (n − 1,) that the new training took.
         own: what they come to.
         digest: of the submission's content.
-        source_is_claimed: whether the agent's file is the claimed one.
+        learns: whether the agent trains; what does not must do the same again.
         provenance: of the new training.
         now: UTC.
     """
@@ -51,23 +53,45 @@ def judge(
     found = own.values[METRIC]
     equal = float(np.mean(submitted.actions == actions))
     exact = bool(np.array_equal(submitted.actions, actions))
-    inside = lowest - ROUNDING <= found <= highest + ROUNDING  # False where anything is nan
+    claimed = submitted.play.values[METRIC]
+    above = tolerance(known) if learns and known else math.nan
+    # All of it is False where anything is nan.
+    alike = lowest - ROUNDING <= found <= highest + ROUNDING and claimed - found <= above + ROUNDING
     return Badge(
         submission_sha256=digest,
-        status="reproduced" if exact or inside else "not-reproduced",
+        status="reproduced" if exact or alike else "not-reproduced",
         date=now.isoformat(timespec="seconds"),
         asset=submitted.claim.asset,
         seed=submitted.claim.seed,
         metric=METRIC,
-        claimed=_plain(submitted.play.values[METRIC]),
+        claimed=_plain(claimed),
         found=_plain(found),
         lowest=_plain(lowest),
         highest=_plain(highest),
         equal_actions=equal,
         exact=exact,
-        source_is_claimed=source_is_claimed,
+        source_is_claimed=True,  # of another file nothing is trained at all
+        tolerance=_plain(above),
         provenance=provenance,
     )
+
+
+MEDIAN_DISTANCES = 3.0
+"""Two standard deviations of normal numbers; ours, as wide as leaves honest seeds their place."""
+
+
+def tolerance(ratios: Sequence[float]) -> float:
+    """By how much a seed's submitted ratio may stand above the one found, judged by all seeds' spread.
+
+    The distance between their quartiles, or three times their median distance from the median if that is
+    less: the one does not grow with one false seed of five, nor the other with two that are alike or three.
+
+    Args:
+        ratios: of all seeds on an asset, at least one.
+    """
+    lower, upper = np.percentile(ratios, [25, 75])
+    distances = np.abs(np.asarray(ratios) - np.median(ratios))
+    return float(min(upper - lower, MEDIAN_DISTANCES * np.median(distances)))
 
 
 def _plain(value: float) -> float | None:

@@ -1,6 +1,7 @@
 """JSON of strangers: read strictly, with the line on which each value stands."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,15 +17,29 @@ _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:\n]|[^\s{}\[\],:"]+')
 
 
 def parse_json(text: str) -> Any:
-    """Plain values; NaN, infinities and keys that are there twice are refused.
+    """Plain values that can be computed with and written again.
+
+    NaN, infinities, numbers beyond what a machine holds, halves of letters, and keys that are there twice are
+    refused.
 
     Raises:
         ValueError: it is no such JSON; a JSONDecodeError knows the line.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        values = json.loads(
+            text,
+            object_pairs_hook=_once,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_countable,
+        )
+        if "\\u" in text:  # the only way by which half a letter comes into UTF-8
+            json.dumps(values, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a letter, a surrogate without its other") from None
+    return values
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -38,6 +53,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits[:20]} is larger than any number")
+    return value
+
+
+MOST_DIGITS = 19
+"""Of a whole number: those of 64 bits."""
+
+
+def _countable(digits: str) -> int:
+    if len(digits.lstrip("-")) > MOST_DIGITS:
+        raise ValueError(f"{digits[:20]}… is a whole number of more than {MOST_DIGITS} digits")
+    return int(digits)
 
 
 DEPTH = 8

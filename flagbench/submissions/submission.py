@@ -168,7 +168,7 @@ class Submission(Settings):
     agent: AgentClaim
     provenance: tuple[dict[str, Any], ...]
     """Versions, source revision and machine, each that a run had once."""
-    ledgers: Annotated[tuple[LedgerFile, ...], Field(min_length=1)]
+    ledgers: Annotated[tuple[LedgerFile, ...], Field(min_length=1, max_length=9)]
     runs: Annotated[tuple[RunClaim, ...], Field(min_length=1)]
     """Sorted by asset and seed."""
 

@@ -165,6 +165,12 @@ def _ledgers(
         if ledger is not None:
             found[ledger.file] = ledger
     named = {ledger.file for ledger in submission.ledgers}
+    if len(named) < len(submission.ledgers):
+        files_named = ", ".join(ledger.file for ledger in submission.ledgers)
+        line = lines.of("ledgers")
+        failures.append(
+            failure(SUBMISSION, "ledgers", found=files_named, expected="each file once", line=line)
+        )
     for index, run in enumerate(submission.runs):
         if run.ledger.file not in named:
             line, expected = lines.of("runs", index, "ledger"), f"one of {', '.join(sorted(named))}"

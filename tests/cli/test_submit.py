@@ -212,7 +212,7 @@ class TestReproduce:
         assert badge["provenance"]["packages"]["torch"]
         assert badge["provenance"]["observed"]["device"]
 
-    def test_another_agent_does_not_earn_it(
+    def test_another_agent_is_not_even_trained(
         self, submitted: Submitted, flagbench: "CommandLine", tmp_path: Path
     ) -> None:
         path = tmp_path / "flat.py"
@@ -231,11 +231,44 @@ class TestReproduce:
             tmp_path / "badge.json",
         )
         done = flagbench("leaderboard", "reproduce", submitted.folder, *arguments, "--json")
+        assert (done.status, done.out) == (2, "")
+        assert "the agent here is not the one that was submitted: source is " in done.err
+        assert "hint: take commit " in done.err
+        assert not (tmp_path / "badge.json").exists()
+
+    def test_what_comes_out_otherwise_is_not_reproduced(
+        self,
+        submitted: Submitted,
+        flagbench: "CommandLine",
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The same file, which does something else: as of a path that was chosen after the fact."""
+        agent = tmp_path / "moody.py"
+        agent.write_text(
+            "import os\n"
+            "class Moody:\n"
+            "    def reset(self, seed): self.bars = 0\n"
+            "    def act(self, observation):\n"
+            "        self.bars += 1\n"
+            "        return 2 if self.bars == int(os.environ['BUYS_AT']) else 1\n"
+        )
+        monkeypatch.setenv("BUYS_AT", "3")
+        task = ("--asset", "TSLA", "--data", DATA, "--seeds", "0-1", "--out", tmp_path / "runs")
+        ran = flagbench("run", "--agent", f"{agent}:Moody", *task)
+        assert ran.status == 0, ran.err
+        flagbench("submit", "prepare", ran.last_line, "--write-card", tmp_path / "card.md")
+        arguments = ("--card", filled(tmp_path / "card.md"), "--track", submitted.track)
+        made = flagbench("submit", "prepare", ran.last_line, *arguments, "--out", tmp_path / "submissions")
+        assert made.status == 0, made.err
+        monkeypatch.setenv("BUYS_AT", "9")
+        again = ("--track", submitted.track, "--agent", f"{agent}:Moody", "--json")
+        done = flagbench("leaderboard", "reproduce", made.last_line, *again)
         badge = json.loads(done.out)
-        assert badge["source_is_claimed"] is False
-        assert "note: the source of" in done.err
-        assert (done.status, badge["status"]) == (1, "not-reproduced")
-        assert json.loads((tmp_path / "badge.json").read_text()) == badge
+        assert (done.status, badge["status"], badge["exact"]) == (1, "not-reproduced", False)
+        assert badge["equal_actions"] > 0.9
+        [written] = (tmp_path / "badges").rglob("*.json")
+        assert json.loads(written.read_text()) == badge
 
     def test_the_new_run_is_kept_where_it_is_asked_for(
         self, submitted: Submitted, flagbench: "CommandLine", tmp_path: Path

@@ -7,6 +7,7 @@ import yaml
 
 from flagbench.errors import ConfigError
 from flagbench.submissions.card import FILL_IN, card_failures, read_card, split_card, starting_card
+from flagbench.submissions.submission import CardFields
 
 if TYPE_CHECKING:
     from tests.submissions.conftest import WriteCard
@@ -121,6 +122,20 @@ def test_a_card_in_a_submission_is_held_against_the_manifest(tmp_path: Path, wri
     assert (found.line, found.what, found.found) == (2, "name", "a/b")
     (found,) = card_failures(b"words", claimed)
     assert found.expected == "a head of YAML, then Markdown"
+
+
+def test_what_is_not_filled_in_is_refused_in_a_submission_too(
+    tmp_path: Path, write_card: "WriteCard"
+) -> None:
+    """Else it is valid, and the board that shows it cannot be built."""
+    path = write_card(tmp_path, "mine")
+    path.write_text(path.read_text().replace("trials: none other", f"trials: none, {FILL_IN} later"))
+    values, _ = split_card(path.read_text())
+    (found,) = card_failures(path.read_bytes(), CardFields.model_validate(values))
+    assert (found.what, found.found) == ("trials", FILL_IN)
+    assert found.line == next(
+        number for number, line in enumerate(path.read_text().splitlines(), 1) if line.startswith("trials")
+    )
 
 
 def test_text_in_a_starting_card_is_yaml_whatever_it_holds() -> None:

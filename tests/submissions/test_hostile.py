@@ -1,6 +1,7 @@
 """Whatever a stranger writes into a submission, a validator answers with failures and never breaks."""
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ HOSTILE: tuple[Any, ...] = (
     True,
     -1,
     10**30,
+    10**400,
+    "\ud800",
     1e308,
     "",
     "../../../etc/passwd",
@@ -129,3 +132,25 @@ def test_garbled_bytes_in_any_file(name: str, spoil: Spoil) -> None:
         # What a manifest says of seconds or versions, for one, is held against nothing.
         assert checked.failures or spoilt == content or name == "submission.json"
     assert spoil.validated(name, content).failures == ()
+
+
+@pytest.mark.parametrize(
+    "value", ["!!bool x", "!!int ''", "!!float ''", "!!timestamp 'abc'", '"\\UFFFFFFFF"', "0x" + "f" * 5000]
+)
+def test_what_only_looks_like_a_value_of_yaml_is_a_failure_of_the_card(value: str, spoil: Spoil) -> None:
+    card = spoil.read("card.md").decode()
+    spoilt = card.replace("licence: Apache-2.0", f"licence: {value}")
+    assert spoilt != card
+    assert {each.file for each in spoil.validated("card.md", spoilt.encode()).failures} == {
+        "card.md",
+        "submission.json",
+    }
+
+
+def test_nothing_that_moves_a_terminal_comes_out_of_a_key_or_a_files_name(spoil: Spoil) -> None:
+    values = json.loads(spoil.read("submission.json")) | {"\x1b[2K\x1b[1Aforged: valid\x1b[8m": 1}
+    assert spoil.validated("submission.json", json.dumps(values).encode()).failures
+    for name in (b"a\x1b]0;own\x07.txt", b"bad\xff.txt"):
+        (Path(os.fsdecode(bytes(spoil.folder) + b"/" + name))).touch()
+    checked = spoil.validated("card.md", spoil.read("card.md"))
+    assert [each.found for each in checked.failures] == ["an unknown file"] * 2

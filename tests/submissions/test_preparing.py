@@ -280,7 +280,7 @@ def test_runs_with_ledgers_of_their_own_are_one_submission(
 ) -> None:
     runs = make_runs(tmp_path / "one", MOMENTUM, assets=("BTC",))
     runs += make_runs(tmp_path / "two", MOMENTUM, assets=("TSLA",))
-    folder = prepare(runs, write_card(tmp_path, "momentum"), out=tmp_path / "out", track=track)
+    folder = prepare(runs, write_card(tmp_path, "own-momentum"), out=tmp_path / "out", track=track)
     submission = read_submission(folder)
     assert [ledger.file for ledger in submission.ledgers] == ["ledger.jsonl", "ledger-2.jsonl"]
     assert [run.ledger.file for run in submission.runs] == ["ledger.jsonl"] * 2 + ["ledger-2.jsonl"] * 2

@@ -76,7 +76,12 @@ def test_every_key_of_any_json_is_found_on_the_line_where_it_is_written(value: A
         ("[NaN]", "NaN is no JSON"),
         ("[-Infinity]", "-Infinity is no JSON"),
         ("[" * 100_000, "nested too deeply"),
-        ("[" + "9" * 5000 + "]", "limit"),
+        ("[" + "9" * 5000 + "]", "a whole number of more than 19 digits"),
+        ("[-" + "9" * 20 + "]", "a whole number of more than 19 digits"),
+        ("[1e999]", "1e999 is larger than any number"),
+        ("[-1e999]", "-1e999 is larger than any number"),
+        (r'["\ud800"]', "half a letter"),
+        (r'{"\udc00": 1}', "half a letter"),
         ("{", "Expecting"),
     ],
 )

@@ -224,6 +224,19 @@ class TestManifest:
         assert own.line is not None
         assert f'"{what}"' in written[own.line - 1]
 
+    def test_no_day_that_is_still_to_come(self, desk: Desk) -> None:
+        desk.edit(lambda manifest: manifest.update(date="9999-12-31"))
+        expected = [each.expected for each in desk.failures() if each.what == "date"]
+        assert len(expected) == 2
+        assert expected[0].startswith("no day after ")
+
+    def test_a_ledger_is_named_once(self, desk: Desk) -> None:
+        desk.edit(lambda manifest: manifest["ledgers"].append(manifest["ledgers"][0]))
+        found = only(desk.failures())
+        assert (found.what, found.found) == ("ledgers", "ledger.jsonl, ledger.jsonl")
+        desk.edit(lambda manifest: manifest["ledgers"].extend(manifest["ledgers"] * 4))
+        assert only(desk.failures()).what == "ledgers"
+
     @pytest.mark.parametrize("version", [0, 2, "1", None])
     def test_another_schema_is_refused_not_guessed_at(
         self,
@@ -278,6 +291,7 @@ class TestManifest:
         assert [(each.what, each.found, each.expected) for each in found] == [
             ("agent.setup.env_steps", "99", "32"),
             ("agent.setup.mixed_precision", "no", "auto"),
+            ("agent.setup", "a set-up", "null: it does not learn"),
         ]
 
     def test_a_folder_is_named_as_its_manifest_says(self, desk: Desk) -> None:
