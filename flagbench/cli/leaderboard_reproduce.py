@@ -121,7 +121,7 @@ def _reproduced(
     spec = _spec(submission, track, run, arguments, out=out)
     (plan,) = plans(spec, market=run.market)
     _refuse_another(differences_before(plan.agent, submission.agent), submission)
-    print(f"training {spec.agent} again on {run.claim.asset}, seed {run.claim.seed}", file=sys.stderr)
+    print(f"running {spec.agent} again on {run.claim.asset}, seed {run.claim.seed}", file=sys.stderr)
     with _progress(plan, run.claim.seed) as monitor:
         made = run_seed(plan, run.claim.seed, monitor)
     if made is None:
