@@ -105,11 +105,12 @@ def _volatility_is_out(finding: Finding) -> Sentences:
     printed = finding.claim.annualized_volatility
     highest = finding.ranges.highest_volatility
     tops = [f"{100 * most:.2f} % at {periods} days a year" for periods, most in highest.items()]
-    times = [f"{printed.interval.middle / most:.1f}" for most in highest.values()]
-    yield (
-        f"None of them is as volatile as {_as_printed(printed)}: at most {' and '.join(tops)}. Printed is "
-        f"{' and '.join(times)} times that."
-    )
+    yield f"None of them is as volatile as {_as_printed(printed)}: at most {' and '.join(tops)}."
+    if all(
+        most > 0 for most in highest.values()
+    ):  # prices that do not move have no volatility to compare with
+        times = [f"{printed.interval.middle / most:.1f}" for most in highest.values()]
+        yield f"Printed is {' and '.join(times)} times that."
 
 
 def _together_out(finding: Finding) -> Sentences:

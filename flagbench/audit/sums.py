@@ -111,11 +111,21 @@ def sum_bounds(
         total=total,
         returns=returns,
         slope=(low + high) / days,
-        spread=Interval(
-            (days - 1) * variance.low - returns.middle**2 / days,
-            (days - 1) * variance.high - low * high / days,
-        ),
+        spread=_spread(variance, returns, days),
         depth=depth,
+    )
+
+
+def _spread(variance: Interval, returns: Interval, days: int) -> Interval:
+    """Of Z, with room for the rounding of what it is the difference of.
+
+    Where nothing varies and figures have many digits, both ends are as good as equal, and rounding alone
+    would put the lower above the upper: a path that exists would be proved not to.
+    """
+    low, high = (days - 1) * variance.low, (days - 1) * variance.high
+    room = max(abs(end) for end in (low, *(end**2 / days for end in returns)) if math.isfinite(end))
+    return Interval(low - returns.middle**2 / days, high - returns.low * returns.high / days).widened(
+        ROUNDING * room
     )
 
 

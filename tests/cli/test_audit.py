@@ -209,3 +209,32 @@ def test_no_replica_stands_in_for_the_market_of_a_printed_row(
     outcome = flagbench("audit", "--asset", "HON", "--cr", "1", "--sr", "1", "--av", "1", "--mdd", "1")
     assert outcome.status == 2
     assert "no market data" in outcome.err
+
+
+def bars(days: int, growth: float) -> str:
+    """Bars that grow evenly, from the first day of 2020."""
+    dates = np.busday_offset("2020-01-01", np.arange(days), roll="forward").astype("datetime64[D]")
+    rows = [f"{day},{c},{c},{c},{c}" for day, c in zip(dates, 100 * growth ** np.arange(days), strict=True)]
+    return "\n".join(["date,open,high,low,close", *rows]) + "\n"
+
+
+def test_a_path_without_variance_is_found_at_any_number_of_digits(
+    flagbench: "CommandLine", folder: Path
+) -> None:
+    """Short on eight days of even growth: with twelve digits rounding alone had proved that nobody can be."""
+    (folder / "grow.csv").write_text(bars(60, 1.001))
+    figures = ("--cr", "-0.799600266467", "--sr", "nan", "--av", "0.000000000000", "--mdd", "0.796808648532")
+    window = ("--start", "2020-02-12", "--end", "2020-02-24", "--positions", "long-short")
+    done = flagbench("audit", "--asset", "grow.csv", *window, *figures, "--json")
+    assert json.loads(done.out)["verdict"] == "reachable", done.err
+
+
+def test_prices_that_do_not_move_have_no_volatility_to_compare_with(
+    flagbench: "CommandLine", folder: Path
+) -> None:
+    (folder / "flat.csv").write_text(bars(60, 1.0))
+    figures = ("--cr", "0.00", "--sr", "1.0", "--av", "5.00", "--mdd", "0.00")
+    done = flagbench("audit", "--asset", "flat.csv", "--start", "2020-02-12", "--end", "2020-02-28", *figures)
+    assert "unreachable" in done.out.splitlines()[0]
+    assert "None of them is as volatile as 5.00 %" in done.out
+    assert "times that" not in done.out
